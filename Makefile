@@ -1,0 +1,116 @@
+# Set-up and the commands one types. Each target sets up a fresh machine by itself and is quick on one that is set up.
+#
+#   make search ARGS="--trials 8 --epochs 3"     arguments pass through to `python -m search.run`; a later flag wins
+#   make env EXTRAS=gpu                          extras of pyproject.toml on top, several as EXTRAS=gpu,postgres
+#   make env PYTHON=python3.12                   another Python
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+EXTRAS ?=
+UPGRADE ?=
+# The first Python from 3.11 up to 3.13 (TensorFlow has no wheels beyond). 3.11 first: the lock files are made and tested there.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13; do \
+	$$python -c $(SUPPORTED) 2>/dev/null && echo $$python && break; done)
+SUPPORTED := 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))'
+# Debian's packages can be installed by root, or by somebody whom sudo asks no password.
+AS_ROOT = if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; then as_root="sudo -n"; else as_root=false; fi
+APT = env DEBIAN_FRONTEND=noninteractive apt-get
+
+.DEFAULT_GOAL := help
+.PHONY: help env data search fast lint test lock clean
+
+help:  ## this list
+	@echo 'make TARGET, where TARGET is one of:'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+
+env: $(VENV)/requirements.lock $(if $(EXTRAS),$(VENV)/extras-$(EXTRAS))  ## virtual environment in .venv with the locked packages; EXTRAS=gpu adds an extra
+	@echo "env   ready: $(BIN)/python -m search.run --help"
+
+data: $(VENV)/requirements.lock  ## get and verify Fashion-MNIST
+	@code=0; TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m fashion_model.data || code=$$?; \
+	[ $$code -eq 4 ] && command -v apt-get >/dev/null || exit $$code; \
+	$(AS_ROOT); [ "$$as_root" != false ] || exit $$code; \
+	echo "data  installing Debian's package dataset-fashion-mnist"; \
+	$$as_root $(APT) update -qq && $$as_root $(APT) install -y -qq dataset-fashion-mnist >/dev/null || exit $$code; \
+	$(BIN)/python -m fashion_model.data
+
+search: data  ## search, retrain, report: python -m search.run --trials 50 $(ARGS)
+	@$(BIN)/python -m search.run --trials 50 $(ARGS)
+
+fast: $(VENV)/requirements-dev.lock  ## the fast tests: no Ray, no network, tiny images
+	@$(BIN)/python -m pytest -q -m "not ray and not slow and not lab and not browser and not gpu" $(ARGS)
+
+lint: $(VENV)/requirements-dev.lock  ## ruff, mypy --strict, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+# The fast tests and lint first, to fail early. Then every tier in one run, so that the closing line counts them all:
+# a test that cannot run on this machine (no root, no browser, no GPU) skips itself and says why.
+test: $(VENV)/requirements-dev.lock  ## everything: the fast tests, lint, then every tier this machine can run
+	@$(MAKE) --no-print-directory data
+	@$(MAKE) --no-print-directory fast lint ARGS=
+	@$(BIN)/python -m pytest $(ARGS)
+
+# `make lock` keeps the pins that still fit pyproject.toml; `make lock UPGRADE=--upgrade` takes the newest that fit.
+# pip's own configuration is set aside, so that the files depend on PyPI alone and name no index.
+LOCK_ENV = env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
+	CUSTOM_COMPILE_COMMAND="make lock"
+COMPILE = $(LOCK_ENV) $$tools/bin/pip-compile --quiet $(UPGRADE) --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+lock:  ## write requirements.lock and requirements-dev.lock from pyproject.toml (Python 3.11; about 6 minutes)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and \
+	"The lock files are made with Python 3.11. Received $(PYTHON). Give `make lock PYTHON=python3.11`.")'
+	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; $(PYTHON) -m venv "$$tools"; \
+	$(LOCK_ENV) "$$tools/bin/python" -m pip install --quiet pip-tools==7.6.2; \
+	echo "lock  requirements.lock"; $(COMPILE) -o requirements.lock pyproject.toml; \
+	echo "lock  requirements-dev.lock"; $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+
+clean:  ## remove .venv, caches and bytecode; runs/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find fashion_model search cluster reports tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A copy of a lock file in .venv says that it is installed: a changed lock file installs again, a touched one does not.
+$(VENV)/requirements.lock: requirements.lock | $(BIN)/pip
+	@$(call install,requirements.lock)
+
+$(VENV)/requirements-dev.lock: requirements-dev.lock requirements.lock | $(BIN)/pip
+	@$(call install,requirements-dev.lock)
+	@cp requirements.lock $(VENV)/requirements.lock
+
+# Bytecode is compiled here, on every core and whatever PYTHONDONTWRITEBYTECODE says: without it each import of TensorFlow
+# costs 16 CPU-seconds. compileall's exit status is left out: some packages ship templates that are no Python.
+install = set -e; cmp -s $(1) $(VENV)/$(1) && touch $(VENV)/$(1) && exit 0; \
+	start=$$(date +%s); \
+	echo "env   $$(grep -c == $(1)) packages of $(1): 3 GB in .venv, one to five minutes"; \
+	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --no-compile --require-hashes -r $(1) || { \
+	echo "The packages of $(1) could not be installed: pip's message is above. Received Python: $$($(BIN)/python -V)." \
+	"Check the connection to the package index, or try \`make clean\` first." >&2; exit 1; }; \
+	$(BIN)/python -m compileall -q -q -j 0 $(VENV)/lib || true; \
+	cp $(1) $(VENV)/$(1); echo "env   ready in $$(($$(date +%s) - start)) s"
+
+# Extras are not in the lock files: they come in the newest versions that pyproject.toml allows and the lock agrees with.
+$(VENV)/extras-%: $(VENV)/requirements.lock pyproject.toml
+	@set -e; echo "env   extras $*"; grep -oE '^[A-Za-z0-9._-]+==[^ ;]+' requirements.lock > $(VENV)/versions.txt; \
+	$(BIN)/python -c 'import sys, tomllib; \
+	extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; \
+	names = sys.argv[1].split(","); unknown = sorted(set(names) - set(extras)); \
+	unknown and sys.exit(f"EXTRAS takes names of pyproject.toml. Received {unknown}. Give any of {sorted(extras)}."); \
+	print("\n".join(line for name in names for line in extras[name]))' '$*' > $(VENV)/extras.txt; \
+	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check -c $(VENV)/versions.txt -r $(VENV)/extras.txt; \
+	touch '$@'
+
+# pip comes last when a virtual environment is made, so that it stands for a whole one.
+$(BIN)/pip:
+	@'$(PYTHON)' -c $(SUPPORTED) 2>/dev/null || { \
+	echo "This project needs Python 3.11, 3.12 or 3.13. Received: $$('$(or $(PYTHON),python3)' -V 2>&1 || true)." \
+	"Install one (Debian 12: apt-get install python3 python3-venv) or name it: make env PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { $(AS_ROOT); \
+	command -v apt-get >/dev/null && [ "$$as_root" != false ] && echo "env   installing Debian's package python3-venv" \
+	&& $$as_root $(APT) update -qq && $$as_root $(APT) install -y -qq python3-venv >/dev/null; } || { \
+	echo "Making a virtual environment needs Python's module ensurepip. Received: $(PYTHON) without it." \
+	"Run as root: apt-get install python3-venv" >&2; exit 1; }
+	@echo "env   virtual environment in $(VENV) ($$($(PYTHON) -V))"
+	@$(PYTHON) -m venv $(VENV)
