@@ -1,0 +1,1 @@
+"""Where it runs: the files that make a cluster, what a trial may take of it, and connecting to it."""

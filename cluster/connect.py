@@ -1,0 +1,67 @@
+"""Connecting to Ray: the cluster at an address, else one running on this machine, else a new one here."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from cluster.resources import ClusterSize
+
+_PROJECT: Final = Path(__file__).resolve().parent.parent
+
+# Read by Ray when it is imported or started. Each is its documented switch for something that the search does itself.
+_RAY_SWITCHES: Final = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # keep relative --data-dir working in workers
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five log files a trial that nobody reads: the study has it all
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own makes Ctrl-C look like success
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial without a value is a failed trial, not the end of the search
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # leave CUDA_VISIBLE_DEVICES alone for tasks without a GPU
+}
+
+
+class ConnectError(Exception):
+    """Ray cannot be started or reached."""
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[ClusterSize]:
+    """Connect to Ray for the body of the `with`; a cluster that was started here ends with it.
+
+    `address` None means RAY_ADDRESS, else a running cluster of this machine, else a new local one.
+
+    Raises:
+        ConnectError: when no cluster answers at the address, or a local one does not start.
+    """
+    os.environ.update({name: os.environ.get(name, value) for name, value in _RAY_SWITCHES.items()})
+    import ray
+
+    try:
+        ray.init(
+            address=address,
+            include_dashboard=False,
+            log_to_driver=True,  # the driver's output is log.txt, and a worker's belongs there too
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": {"PYTHONPATH": str(_PROJECT), "TF_CPP_MIN_LOG_LEVEL": "2"}},
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        where = f"the Ray cluster at {address}" if address else "a local Ray cluster"
+        raise ConnectError(
+            f"The search must reach {where}. Received: {error}. Check --address and `ray status`."
+        ) from error
+    try:
+        yield _size(ray)
+    finally:
+        ray.shutdown()
+
+
+def _size(ray: Any) -> ClusterSize:
+    resources = ray.cluster_resources()
+    nodes = sum(node["Alive"] for node in ray.nodes())
+    models = sorted(name.partition(":")[2] for name in resources if name.startswith("accelerator_type:"))
+    return ClusterSize(resources.get("CPU", 0.0), resources.get("GPU", 0.0), nodes, ", ".join(models))

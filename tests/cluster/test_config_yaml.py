@@ -1,0 +1,123 @@
+"""cluster/config.yaml passes Ray's own offline validation, and the checks that Ray does not make.
+
+Ray's validation misses an unknown instance type, a missing mount source, and everything about cost and safety.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+ROOT = Path(__file__).resolve().parents[2]
+PATH = ROOT / "cluster" / "config.yaml"
+GPUS = {"g4dn.12xlarge": 4, "g5.12xlarge": 4, "g5.48xlarge": 8, "g6.12xlarge": 4, "g6e.12xlarge": 4, "p4d.24xlarge": 8}
+SECRETS = r"AKIA[0-9A-Z]{16}|BEGIN [A-Z ]*PRIVATE KEY|(?i:password|secret|access_key)\s*[:=]|\b[0-9a-f]{32,}\b"
+
+
+@pytest.fixture(scope="module")
+def config() -> dict[str, Any]:
+    loaded = yaml.safe_load(PATH.read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def head(config: dict[str, Any]) -> dict[str, Any]:
+    return dict(config["available_node_types"][config["head_node_type"]])
+
+
+@pytest.fixture(scope="module")
+def workers(config: dict[str, Any]) -> list[dict[str, Any]]:
+    return [kind for name, kind in config["available_node_types"].items() if name != config["head_node_type"]]
+
+
+def locked(name: str) -> str:
+    found = re.search(rf"^{re.escape(name)}==([^\s;]+)", (ROOT / "requirements.lock").read_text("utf-8"), re.MULTILINE)
+    assert found, f"requirements.lock must pin {name}: run `make lock`"
+    return found[1]
+
+
+def all_commands(config: dict[str, Any]) -> str:
+    return "\n".join(line for key, lines in config.items() if key.endswith("_commands") for line in lines)
+
+
+def test_ray_accepts_it(config: dict[str, Any]) -> None:
+    validate_config(prepare_config(config))
+
+
+def test_no_trial_runs_on_the_head(head: dict[str, Any]) -> None:
+    assert head["resources"] == {"CPU": 0}
+
+
+def test_workers_are_multi_gpu_spot_nodes_from_zero_up(config: dict[str, Any], workers: list[dict[str, Any]]) -> None:
+    assert workers
+    for kind in workers:
+        assert kind["min_workers"] == 0
+        assert 0 < kind["max_workers"] <= config["max_workers"]
+        assert kind["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
+        assert GPUS[kind["node_config"]["InstanceType"]] >= 2
+
+
+def test_both_start_commands_turn_the_token_on(config: dict[str, Any]) -> None:
+    for key in ("head_start_ray_commands", "worker_start_ray_commands"):
+        (start,) = [command for command in config[key] if "ray start" in command]
+        assert start.index("RAY_AUTH_MODE=token") < start.index("ray start")
+    assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
+
+
+def test_nothing_is_open_to_the_internet(config: dict[str, Any], head: dict[str, Any]) -> None:
+    text = PATH.read_text(encoding="utf-8")
+    assert "0.0.0.0" not in text
+    assert "::/0" not in text
+    assert all("--dashboard-host=127.0.0.1" in c for c in config["head_start_ray_commands"] if "ray start" in c)
+    assert head["node_config"]["SecurityGroupIds"], "without it Ray opens port 22 to everybody"
+
+
+def test_what_the_user_must_fill_in_is_marked_and_on_every_node_type(config: dict[str, Any]) -> None:
+    text = PATH.read_text(encoding="utf-8")
+    assert text.count("# FILL IN:") == 2
+    for kind in config["available_node_types"].values():
+        assert kind["node_config"]["ImageId"] == "ami-FILL-IN"
+        assert kind["node_config"]["SecurityGroupIds"] == ["sg-FILL-IN"]
+
+
+def test_images_are_the_lock_files_ray(config: dict[str, Any]) -> None:
+    docker = config["docker"]
+    assert docker["image"] == f"rayproject/ray:{locked('ray')}-py311-gpu"
+    assert docker["head_image"] == f"rayproject/ray:{locked('ray')}-py311-cpu"
+
+
+def test_setup_installs_the_lock_file_and_names_no_other_version_of_it(config: dict[str, Any]) -> None:
+    commands = all_commands(config)
+    assert "--require-hashes -r ~/fashion-search/requirements.lock" in commands
+    for name, versions in re.findall(r"([A-Za-z][\w.-]*)(?:\[[\w,-]+\])?([=<>~!]=[\w.,<>=!]+)", commands):
+        if name != "boto3":  # the one package that only the head has
+            assert locked(name) in SpecifierSet(versions)
+
+
+def test_the_constraints_command_keeps_every_pin_and_no_hash(config: dict[str, Any]) -> None:
+    (command,) = [c for c in config["worker_setup_commands"] if "grep" in c]
+    assert "grep -oE '^[A-Za-z0-9._-]+==[^ ;]+'" in command
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    pins = re.findall(r"^[A-Za-z0-9._-]+==[^ ;\n]+", text, re.MULTILINE)
+    assert len(pins) == len(re.findall(r"^\S+==", text, re.MULTILINE)) > 50
+    assert not any("sha256" in pin for pin in pins)
+
+
+def test_the_project_travels_without_history_environment_and_runs(config: dict[str, Any]) -> None:
+    assert config["file_mounts"]["~/fashion-search"] == "."
+    assert {".git", ".venv", "runs"} <= set(config["rsync_exclude"])
+    assert ".gitignore" in config["rsync_filter"]
+
+
+def test_no_secret_is_in_it() -> None:
+    assert re.findall(SECRETS, PATH.read_text(encoding="utf-8")) == []
+
+
+def test_usage_statistics_are_off_on_every_node(config: dict[str, Any]) -> None:
+    for key in ("head_start_ray_commands", "worker_start_ray_commands"):
+        assert any("RAY_USAGE_STATS_ENABLED=0" in command for command in config[key])

@@ -1,0 +1,59 @@
+"""Connecting to Ray: a cluster of our own, one that runs already, and one that is not there."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster.connect import ConnectError, connected
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.ray
+CONNECT = """
+import sys
+from cluster.connect import connected
+with connected(sys.argv[1] or None) as size:
+    import ray
+    print(size.cpus, size.gpus, size.nodes, ray.get_gpu_ids(), ray.get_runtime_context().gcs_address)
+"""
+
+
+def test_a_local_cluster_has_this_machines_cores_and_ends_with_the_body() -> None:
+    import ray
+
+    with connected("local") as size:
+        assert (size.cpus, size.nodes) == (float(os.cpu_count() or 0), 1)
+        assert ray.is_initialized()
+    assert not ray.is_initialized()
+
+
+def test_the_address_of_a_running_cluster_is_used() -> None:
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 3, "num_gpus": 2})
+    try:
+        for arguments, environment in (([cluster.address], {}), ([""], {"RAY_ADDRESS": cluster.address})):
+            told = subprocess.run(
+                [sys.executable, "-c", CONNECT, *arguments],
+                cwd=ROOT,
+                env=os.environ | environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.splitlines()[-1]
+            assert told == f"3.0 2.0 1 [] {cluster.address}"
+    finally:
+        cluster.shutdown()
+
+
+def test_an_address_where_nothing_listens_is_a_clear_error() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(ConnectError, match=rf"must reach the Ray cluster at 127.0.0.1:{port}. Received: .*--address"):
+        connected(f"127.0.0.1:{port}").__enter__()
