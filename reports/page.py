@@ -1,0 +1,172 @@
+"""The page: a finished search's records -> numbers -> pictures -> report.html and report.json.
+
+write_report(Path("runs/<name>"))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import jinja2
+from markupsafe import Markup
+
+from fashion_model.config import CLASS_NAMES
+from reports import charts, heat, search_charts, wording
+from reports.checks import Check, self_checks
+from reports.comparison import Comparison, compare
+from reports.cost import Cost, cost
+from reports.findings import Findings, findings
+from reports.history import SearchNumbers, search_numbers
+from reports.pictures import data_uri
+from reports.provenance import Provenance, provenance
+from reports.report_json import report_json
+from search.records import Predictions, SearchOutcome, load_outcome, load_predictions, write_beside_then_move
+
+_HERE: Final = Path(__file__).parent
+_ICONS: Final = MappingProxyType({"better": "▲", "no reliable difference": "≈", "worse": "▼"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The page's pictures, as inline SVG."""
+
+    delta: Markup
+    seeds: Markup
+    classes: Markup
+    curves: Markup
+    history: Markup
+    rungs: Markup
+    timeline: Markup
+    influence: Markup | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfusionTables:
+    """The three tables' cells: counts of the shown runs, and their signed difference."""
+
+    reference: heat.CellRows
+    best: heat.CellRows
+    difference: heat.CellRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thumbnail:
+    """One of the first training images, with its class name."""
+
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that the template shows."""
+
+    comparison: Comparison
+    search: SearchNumbers
+    cost: Cost
+    checks: tuple[Check, ...]
+    findings: Findings
+    source: Provenance
+    figures: Figures
+    confusion: ConfusionTables
+    grid: tuple[Thumbnail, ...]
+    thumbnails: tuple[Thumbnail, ...]
+
+    def thumbnail(self, index: int) -> str:
+        """The data URI of one test image that the page shows."""
+        return next(thumbnail.uri for thumbnail in self.thumbnails if thumbnail.name == str(index))
+
+
+def write_report(run_dir: Path) -> Comparison:
+    """Write `report.html` and `report.json` into a finished search's folder, and return the comparison.
+
+    Raises:
+        RecordError: when outcome.json or predictions.npz is missing, damaged, or they do not belong together.
+        OSError: when the folder cannot be written.
+    """
+    outcome = load_outcome(run_dir / "outcome.json")
+    predictions = load_predictions(run_dir / "predictions.npz")
+    report = make_report(outcome, predictions)
+    numbers = report_json(report.comparison, report.search, report.cost, report.checks, report.source)
+    write_beside_then_move(run_dir / "report.html", render(report).encode())
+    write_beside_then_move(run_dir / "report.json", numbers)
+    return report.comparison
+
+
+def make_report(outcome: SearchOutcome, predictions: Predictions) -> Report:
+    """Numbers first, then pictures.
+
+    Raises:
+        RecordError: when the runs and the arrays do not belong together.
+    """
+    comparison = compare(outcome, predictions)
+    search = search_numbers(outcome, comparison.best.accuracy.value)
+    spent = cost(outcome)
+    checks = self_checks(outcome, predictions, comparison, search)
+    return Report(
+        comparison=comparison,
+        search=search,
+        cost=spent,
+        checks=checks,
+        findings=findings(comparison, search, spent, checks),
+        source=provenance(outcome, comparison),
+        figures=_figures(outcome, comparison, search, spent),
+        confusion=_confusion(comparison),
+        grid=_grid(predictions),
+        thumbnails=_thumbnails(comparison, predictions),
+    )
+
+
+def render(report: Report) -> str:
+    """The page as one self-contained HTML text. Every value is escaped; only our own SVG and CSS go in as they are."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    css = Markup((_HERE / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file, no input in it
+    template = environment.get_template("page.html")
+    return template.render(r=report, w=wording, css=css, class_names=CLASS_NAMES, icon=_ICONS, points=wording.points)
+
+
+def _figures(outcome: SearchOutcome, comparison: Comparison, search: SearchNumbers, spent: Cost) -> Figures:
+    drawn = {
+        "delta": charts.difference_interval(comparison),
+        "seeds": charts.seed_dots(comparison),
+        "classes": charts.class_changes(comparison),
+        "curves": charts.learning_curves(comparison, outcome),
+        "history": search_charts.history(search),
+        "rungs": search_charts.rungs(search),
+        "timeline": search_charts.timeline(spent.timeline),
+    }
+    influence = search.influence
+    ranking = search_charts.influence(influence) if influence is not None and influence.ranking else None
+    safe = {name: Markup(drawing) for name, drawing in drawn.items()}  # noqa: S704 - svg.py escapes all text
+    return Figures(**safe, influence=None if ranking is None else Markup(ranking))  # noqa: S704 - likewise
+
+
+def _confusion(comparison: Comparison) -> ConfusionTables:
+    reference, best = comparison.reference.shown().confusion, comparison.best.shown().confusion
+    largest = heat.largest_mistake(reference, best)
+    return ConfusionTables(
+        reference=heat.count_cells(reference, largest),
+        best=heat.count_cells(best, largest),
+        difference=heat.difference_cells(comparison.confusion_difference),
+    )
+
+
+def _grid(predictions: Predictions) -> tuple[Thumbnail, ...]:
+    pairs = zip(predictions.grid_images, predictions.grid_labels, strict=True)
+    return tuple(Thumbnail(name=CLASS_NAMES[label], uri=data_uri(image)) for image, label in pairs)
+
+
+def _thumbnails(comparison: Comparison, predictions: Predictions) -> tuple[Thumbnail, ...]:
+    changed = comparison.changed
+    examples = (*changed.fixed, *changed.broken, *(example for pair in changed.pairs for example in pair.examples))
+    indices = sorted({example.index for example in examples})
+    return tuple(Thumbnail(name=str(index), uri=data_uri(predictions.images[index])) for index in indices)

@@ -1,0 +1,52 @@
+"""Keeps host names, local folders and credentials out of a shareable page; workers become "worker 1, 2, …"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search.records import TrialRecord
+
+_CREDENTIALS = re.compile(r"(?<=://)[^@/\s]+(?=@)")
+_FOLDERS = re.compile(r"(?<![\w.:/~])~?/(?:[\w.+@-]+/)*(?=[\w.+@-])")
+_SHORTEST_HOST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerNames:
+    """Worker strings of a study, in order of first use; worker i is shown as "worker i+1"."""
+
+    workers: tuple[str, ...]
+
+    def label(self, worker: str) -> str:
+        """The shown name; an em dash where no worker took the trial."""
+        return f"worker {self.workers.index(worker) + 1}" if worker in self.workers else "—"
+
+    def clean(self, text: str) -> str:
+        """Free text of a trial without worker names, hosts, folders and credentials."""
+        for worker in sorted(self.workers, key=len, reverse=True):
+            text = text.replace(worker, self.label(worker))
+        for host in sorted(self._hosts(), key=len, reverse=True):
+            text = text.replace(host, "host")
+        return without_folders(without_credentials(text))
+
+    def _hosts(self) -> set[str]:
+        hosts = {re.split(r"[\s:/#(]", worker, maxsplit=1)[0] for worker in self.workers}
+        return {host for host in hosts if len(host) >= _SHORTEST_HOST}
+
+
+def worker_names(trials: Sequence[TrialRecord]) -> WorkerNames:
+    """The workers that took trials, ordered by start time."""
+    started = sorted((trial for trial in trials if trial.worker), key=lambda trial: (trial.started, trial.number))
+    return WorkerNames(tuple(dict.fromkeys(trial.worker for trial in started)))
+
+
+def without_credentials(text: str) -> str:
+    """`scheme://user:password@host` as `scheme://…@host`."""
+    return _CREDENTIALS.sub("…", text)
+
+
+def without_folders(text: str) -> str:
+    """Absolute paths reduced to their last part: `/a/b/c.db` as `…/c.db`."""
+    return _FOLDERS.sub("…/", text)

@@ -1,0 +1,80 @@
+"""Numbers as text, one rule each: % for accuracies, pt for their differences, seconds as people say them."""
+
+from __future__ import annotations
+
+from reports.comparison import points as points
+from reports.statistics import Estimate
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def percent(value: float | None, digits: int = 2) -> str:
+    """A fraction as a percentage: 0.8961 as 89.61%."""
+    return "—" if value is None else f"{100 * value:.{digits}f}%"
+
+
+def percent_interval(estimate: Estimate) -> str:
+    """The interval alone: 89.02% to 90.18%."""
+    return f"{percent(estimate.low)} to {percent(estimate.high)}"
+
+
+def points_interval(estimate: Estimate) -> str:
+    """The interval alone, signed, in pt."""
+    return f"{points(estimate.low)} to {points(estimate.high)}"
+
+
+def points_or_dash(value: float | None) -> str:
+    """A difference of fractions in pt; a dash where there is none."""
+    return "—" if value is None else points(value)
+
+
+def fixed(value: float) -> str:
+    """Four decimals, as scikit-learn's report with digits=4."""
+    return f"{value:.4f}"
+
+
+def fixed_signed(value: float) -> str:
+    """Four decimals and a sign."""
+    text = f"{value:+.4f}".replace("-", MINUS)
+    return "0.0000" if float(f"{value:.4f}") == 0.0 else text
+
+
+def signed(count: int) -> str:
+    """+12, −9, 0."""
+    return "0" if count == 0 else f"{count:+,}".replace("-", MINUS)
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separators."""
+    return "—" if value is None else f"{value:,.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """0.48 s, 12.4 s, 3 min 20 s, 1 h 52 min."""
+    if seconds is None:
+        return "—"
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def ratio(best: float, reference: float) -> str:
+    """How many times as much: 2.1×; a dash where the reference has none."""
+    return f"{best / reference:.2g}×" if reference > 0 and best / reference < 9.95 else _large_ratio(best, reference)
+
+
+def _large_ratio(best: float, reference: float) -> str:
+    return f"{best / reference:,.0f}×" if reference > 0 else "—"
+
+
+def p_value(value: float | None) -> str:
+    """p to three decimals, or an upper bound."""
+    if value is None:
+        return "—"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def plural(number: int, noun: str) -> str:
+    """1 trial, 2 trials."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
