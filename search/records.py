@@ -1,0 +1,266 @@
+"""The records that flow from the search to the report, and their JSON form, `outcome.json`.
+
+    TrialRecord     one trial of the study, as it ended
+    FinalistScore   a finalist, scored again on fresh seeds
+    FinalRun        one retraining, scored on the test set
+    SearchOutcome   all of it, with what is needed to judge and repeat it
+
+The per-image arrays lie beside it in `predictions.npz` (`Predictions`). Nothing here imports Ray, Optuna or Keras.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fashion_model.config import TrainConfig
+from fashion_model.result import TrainResult
+
+SCHEMA: Final = 1
+
+Status = Literal["COMPLETE", "PRUNED", "FAIL"]
+ModelName = Literal["reference", "best"]
+
+
+class RecordError(ValueError):
+    """A run folder's file that cannot be read back: missing, damaged, or of another schema."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One trial as it ended.
+
+    `value` is the validation accuracy (fraction) after the last epoch of a COMPLETE trial, else None.
+    `intermediate` holds (epoch from 1, validation accuracy) pairs in order. `reason` says why a trial
+    is PRUNED or FAIL, and is empty for COMPLETE. `worker` is host and process id, empty if none took it.
+    Times are ISO-8601 UTC; `seconds` is the time on the worker, `cpu_seconds` its process's CPU time.
+    `config` is None only for a trial that failed before a valid configuration existed.
+    """
+
+    number: int
+    status: Status
+    reason: str
+    config: TrainConfig | None
+    value: float | None
+    intermediate: tuple[tuple[int, float], ...]
+    is_reference: bool
+    worker: str
+    started: str
+    ended: str
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalistScore:
+    """A finalist trained again on fresh seeds: accuracies (fractions) on the validation images."""
+
+    trial: int
+    search_value: float
+    seeds: tuple[int, ...]
+    fresh_values: tuple[float, ...]
+    seconds: float
+    cpu_seconds: float
+
+    def mean(self) -> float:
+        """Mean fresh validation accuracy."""
+        return sum(self.fresh_values) / len(self.fresh_values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalRun:
+    """One retraining on all training images. `test_loss` in nats an image, `test_accuracy` a fraction.
+
+    `predict_seconds` is the wall time to predict the test images; `model_file` is relative to the run folder
+    and `model_sha256` the hash of its bytes.
+    """
+
+    model: ModelName
+    train: TrainResult
+    test_loss: float
+    test_accuracy: float
+    predict_seconds: float
+    model_file: str
+    model_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRecord:
+    """Which images were used. Hashes are SHA-256: of the four decompressed files by name, of the split's
+    indices, and of the test labels. Counts are images."""
+
+    source: str
+    file_sha256: Mapping[str, str]
+    split_sha256: str
+    test_sha256: str
+    train_count: int
+    validation_count: int
+    test_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where it ran. `versions` by package name; `gpus` is how many the cluster had, of which model where known."""
+
+    versions: Mapping[str, str]
+    python: str
+    system: str
+    processor: str
+    cpus: float
+    gpus: float
+    gpu_model: str
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTimes:
+    """Wall seconds of each stage, measured by the driver."""
+
+    data_seconds: float
+    search_seconds: float
+    finalists_seconds: float
+    retrain_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOutcome:
+    """A search to its end.
+
+    `settings` are the resolved command-line settings by name; `best_trial` is the number of the trial that
+    the finalists' scores chose (the reference itself, trial 0, if nothing beat it). `finals` holds the
+    reference's runs and the best's, on the same seeds in the same order.
+    """
+
+    study: str
+    command: str
+    settings: Mapping[str, Any]
+    started: str
+    ended: str
+    data: DataRecord
+    environment: Environment
+    times: StageTimes
+    trials: tuple[TrialRecord, ...]
+    finalists: tuple[FinalistScore, ...]
+    best_trial: int
+    best_config: TrainConfig
+    reference_config: TrainConfig
+    finals: tuple[FinalRun, ...]
+    schema: int = SCHEMA
+
+    def runs(self, model: ModelName) -> tuple[FinalRun, ...]:
+        """The final runs of one model, in the order of their seeds."""
+        return tuple(run for run in self.finals if run.model == model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Predictions:
+    """Per-image results on the test set, for n test images and k seeds.
+
+    labels (n,) uint8; images (n, 28, 28) uint8; reference, best (k, n, 10) float32 class probabilities,
+    run s on the s-th seed; grid_images (25, 28, 28) uint8 and grid_labels (25,) uint8: the first 25 training images.
+    """
+
+    labels: npt.NDArray[np.uint8]
+    images: npt.NDArray[np.uint8]
+    reference: npt.NDArray[np.float32]
+    best: npt.NDArray[np.float32]
+    grid_images: npt.NDArray[np.uint8]
+    grid_labels: npt.NDArray[np.uint8]
+
+
+def write_beside_then_move(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a reader finds the old file or the whole new one, never a part."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def save_outcome(outcome: SearchOutcome, path: Path) -> None:
+    """Write `outcome` as JSON, atomically."""
+    text = json.dumps(asdict(outcome), indent=1, allow_nan=False)
+    write_beside_then_move(path, text.encode())
+
+
+def load_outcome(path: Path) -> SearchOutcome:
+    """Read what `save_outcome` wrote.
+
+    Raises:
+        RecordError: when the file is missing, is not JSON, or has another schema or other fields.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RecordError(
+            f"{path} must be the outcome of a finished search. Received: {error}. Run the search to its end first."
+        ) from error
+    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+        found = raw.get("schema") if isinstance(raw, dict) else type(raw).__name__
+        raise RecordError(
+            f"{path} must have schema {SCHEMA}. Received: {found}. Read it with the version that wrote it."
+        )
+    try:
+        outcome = _build(SearchOutcome, raw)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(
+            f"{path} must have the fields of schema {SCHEMA}. Received: {error!r}. The file is damaged."
+        ) from error
+    return typing.cast(SearchOutcome, outcome)
+
+
+def save_predictions(predictions: Predictions, path: Path) -> None:
+    """Write the arrays compressed, atomically."""
+    import io
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **{field.name: getattr(predictions, field.name) for field in fields(predictions)})
+    write_beside_then_move(path, buffer.getvalue())
+
+
+def load_predictions(path: Path) -> Predictions:
+    """Read what `save_predictions` wrote; never unpickles.
+
+    Raises:
+        RecordError: when the file is missing, damaged, or lacks an array.
+    """
+    import zipfile
+
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return Predictions(**{field.name: arrays[field.name] for field in fields(Predictions)})
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        raise RecordError(
+            f"{path} must hold the predictions of a finished search. Received: {error}. The file is damaged."
+        ) from error
+
+
+def _build(kind: Any, raw: Any) -> Any:
+    """`raw`, as JSON gave it, as an instance of the type `kind`: records, tuples and optional values."""
+    if is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        unknown = sorted(set(raw) - set(hints))
+        if unknown:
+            raise KeyError(f"unknown fields {unknown}")
+        return kind(**{name: _build(hints[name], value) for name, value in raw.items()})  # type: ignore[operator]
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType:
+        present = next(option for option in arguments if option is not type(None))
+        return None if raw is None else _build(present, raw)
+    if origin is tuple:
+        kinds = [arguments[0]] * len(raw) if arguments[-1] is Ellipsis else arguments
+        return tuple(_build(item_kind, item) for item_kind, item in zip(kinds, raw, strict=True))
+    return raw

@@ -1,0 +1,37 @@
+"""log.txt takes everything that is printed, by C code and children too, and the terminal comes back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CODE = """
+import os, subprocess, sys
+from pathlib import Path
+from search.log import noise_to
+with noise_to(Path(sys.argv[1])) as terminal:
+    print("from print")
+    os.write(2, b"from C\\n")
+    subprocess.run(["sh", "-c", "echo from a child"], check=True)
+    print("for the person", file=terminal)
+print("result")
+print("message", file=sys.stderr)
+"""
+
+
+def test_noise_goes_to_the_log_and_the_terminal_gets_the_rest(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    result = subprocess.run(
+        [sys.executable, "-c", CODE, str(tmp_path / "log.txt")],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout == "result\n"
+    assert result.stderr == "for the person\nmessage\n"
+    log = (tmp_path / "log.txt").read_text(encoding="utf-8")
+    assert sorted(log.splitlines()) == ["from C", "from a child", "from print"]
+    assert (tmp_path / "log.txt").stat().st_mode & 0o077 == 0

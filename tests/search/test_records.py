@@ -1,0 +1,191 @@
+"""Records on disk: they come back equal, the form is pinned, and a damaged file is a clear error."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fashion_model.config import REFERENCE
+from fashion_model.result import EpochResult, TrainResult
+from search.records import (
+    SCHEMA,
+    DataRecord,
+    Environment,
+    FinalistScore,
+    FinalRun,
+    Predictions,
+    RecordError,
+    SearchOutcome,
+    StageTimes,
+    TrialRecord,
+    load_outcome,
+    load_predictions,
+    save_outcome,
+    save_predictions,
+    write_beside_then_move,
+)
+
+GOLDEN = Path(__file__).parent / "golden" / "outcome.json"
+
+
+def outcome() -> SearchOutcome:
+    epoch = EpochResult(
+        epoch=1,
+        train_loss=0.5,
+        train_accuracy=0.8,
+        validation_loss=None,
+        validation_accuracy=None,
+        train_seconds=2.0,
+        validation_seconds=0.0,
+    )
+    trial = TrialRecord(
+        number=0,
+        status="COMPLETE",
+        reason="",
+        config=REFERENCE,
+        value=0.9,
+        intermediate=((1, 0.8), (2, 0.9)),
+        is_reference=True,
+        worker="host:1",
+        started="2026-01-01T00:00:00+00:00",
+        ended="2026-01-01T00:01:00+00:00",
+        seconds=60.0,
+        cpu_seconds=50.0,
+    )
+    failed = replace(trial, number=1, status="FAIL", reason="<b>&", config=None, value=None, is_reference=False)
+    run = FinalRun(
+        model="reference",
+        train=TrainResult(seed=5, epochs=(epoch,), parameters=225_034, seconds=3.0, cpu_seconds=2.5),
+        test_loss=0.3,
+        test_accuracy=0.91,
+        predict_seconds=0.5,
+        model_file="models/reference-1.keras",
+        model_sha256="ab" * 32,
+    )
+    return SearchOutcome(
+        study="s",
+        command="python -m search.run --trials 2",
+        settings={"trials": 2, "storage": None},
+        started="2026-01-01T00:00:00+00:00",
+        ended="2026-01-01T00:10:00+00:00",
+        data=DataRecord(
+            source="--data-dir",
+            file_sha256={"train-images-idx3-ubyte": "cd" * 32},
+            split_sha256="ef" * 32,
+            test_sha256="01" * 32,
+            train_count=50_000,
+            validation_count=10_000,
+            test_count=10_000,
+        ),
+        environment=Environment(
+            versions={"ray": "2.60.0"},
+            python="3.11.7",
+            system="Linux 6",
+            processor="a CPU",
+            cpus=2.0,
+            gpus=0.0,
+            gpu_model="",
+            nodes=1,
+        ),
+        times=StageTimes(data_seconds=1.0, search_seconds=2.0, finalists_seconds=3.0, retrain_seconds=4.0),
+        trials=(trial, failed),
+        finalists=(
+            FinalistScore(
+                trial=0, search_value=0.9, seeds=(1, 2), fresh_values=(0.89, 0.88), seconds=9.0, cpu_seconds=8.0
+            ),
+        ),
+        best_trial=0,
+        best_config=REFERENCE,
+        reference_config=REFERENCE,
+        finals=(run, replace(run, model="best")),
+    )
+
+
+def predictions() -> Predictions:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(10), (2, 6)).astype(np.float32)
+    images = rng.integers(0, 256, (6, 28, 28)).astype(np.uint8)
+    return Predictions(
+        labels=np.arange(6, dtype=np.uint8),
+        images=images,
+        reference=probabilities,
+        best=probabilities[::-1].copy(),
+        grid_images=images[:1].repeat(25, axis=0),
+        grid_labels=np.zeros(25, np.uint8),
+    )
+
+
+def test_an_outcome_comes_back_equal(tmp_path: Path) -> None:
+    save_outcome(outcome(), tmp_path / "outcome.json")
+    assert load_outcome(tmp_path / "outcome.json") == outcome()
+
+
+def test_the_form_on_disk_is_the_golden_one(tmp_path: Path) -> None:
+    """A change here is a change of SCHEMA: older run folders could no longer be read."""
+    save_outcome(outcome(), tmp_path / "outcome.json")
+    assert (tmp_path / "outcome.json").read_text(encoding="utf-8") == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_runs_are_found_by_model() -> None:
+    assert [run.model for run in outcome().runs("best")] == ["best"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": SCHEMA + 1}, rf"must have schema {SCHEMA}. Received: {SCHEMA + 1}."),
+        ({"schema": None}, rf"must have schema {SCHEMA}. Received: None."),
+        ({"surprise": 1}, r"must have the fields of schema .*unknown fields \['surprise'\]"),
+        ({"best_config": {"conv_blocks": 0}}, "must have the fields of schema .*conv_blocks"),
+        ({"trials": [{}]}, "must have the fields of schema"),
+    ],
+)
+def test_an_outcome_of_another_form_is_refused(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "outcome.json"
+    path.write_text(json.dumps(json.loads(GOLDEN.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    with pytest.raises(RecordError, match=message):
+        load_outcome(path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": 1'])
+def test_a_damaged_outcome_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "outcome.json").write_text(content, encoding="utf-8")
+    with pytest.raises(RecordError, match=r"outcome.json must (be the outcome of a finished search|have schema)"):
+        load_outcome(tmp_path / "outcome.json")
+
+
+def test_predictions_come_back_equal(tmp_path: Path) -> None:
+    save_predictions(predictions(), tmp_path / "p.npz")
+    loaded = load_predictions(tmp_path / "p.npz")
+    for field in fields(Predictions):
+        before, after = getattr(predictions(), field.name), getattr(loaded, field.name)
+        assert before.dtype == after.dtype
+        np.testing.assert_array_equal(before, after)
+
+
+def test_damaged_predictions_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.npz"
+    save_predictions(predictions(), path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(RecordError, match="must hold the predictions of a finished search"):
+        load_predictions(path)
+
+
+def test_predictions_that_hold_a_pickle_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.npz"
+    np.savez(path, labels=np.array([{"any": "object"}], dtype=object))
+    with pytest.raises(RecordError, match="must hold the predictions"):
+        load_predictions(path)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_beside_then_move(path, b"old")
+    with pytest.raises(TypeError):
+        write_beside_then_move(path, "not bytes")  # type: ignore[arg-type]
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,101 @@
+"""Settings: every value is checked, files are read strictly, passwords are hidden, and TOML goes out and comes back."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.settings import Settings, SettingsError, as_toml, read_file, without_password
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"trials": 0}, r"--trials must be at least 1. Received: 0."),
+        ({"epochs": 0}, r"--epochs must be at least 1. Received: 0."),
+        ({"finalists": 0}, r"--finalists must be at least 1"),
+        ({"retrain_seeds": -1}, r"--retrain-seeds must be at least 1. Received: -1."),
+        ({"seed": -1}, r"--seed must be from 0 to 4294967295. Received: -1."),
+        ({"sampler": "grid"}, r"--sampler must be one of tpe, random, cmaes, gp, qmc. Received: grid."),
+        ({"pruner": "asha"}, r"--pruner must be one of halving, hyperband, median, none. Received: asha."),
+        ({"train_size": 119}, r"--train-size must be from 120 to 60000 images. Received: 119."),
+        ({"train_size": 60_001}, r"--train-size must be from 120 to 60000 images"),
+        ({"name": "../escape"}, r"--name must be up to 64 letters.*Received: ../escape."),
+        ({"name": ""}, r"--name must be"),
+        ({"name": "x" * 65}, r"--name must be"),
+        ({"cpus_per_trial": 0.1}, r"--cpus-per-trial must be at least 0.5. Received: 0.1."),
+        ({"gpus_per_trial": -0.5}, r"--gpus-per-trial must be at least 0. Received: -0.5."),
+        ({"max_concurrent": 0}, r"--max-concurrent must be at least 1"),
+        ({"local": True, "address": "auto"}, r"--address must be left out with --local"),
+    ],
+)
+def test_a_value_that_breaks_its_rule_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Settings(**({"name": "n"} | values))
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    settings = Settings(name="n")
+    assert (settings.trials, settings.epochs, settings.finalists, settings.retrain_seeds) == (50, 10, 3, 5)
+    assert (settings.sampler, settings.pruner, settings.seed) == ("tpe", "halving", 0)
+    assert settings.run_dir() == Path("runs/n")
+
+
+def test_printed_settings_read_back_as_the_same_settings(tmp_path: Path) -> None:
+    settings = Settings(name="n", trials=7, local=True, train_size=500, cpus_per_trial=1.5, output='odd "name"\\dir')
+    path = tmp_path / "settings.toml"
+    path.write_text(as_toml(settings), encoding="utf-8")
+    assert Settings(**read_file(path)) == settings
+
+
+def test_a_file_may_write_dashes_or_underscores(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text("retrain-seeds = 3\ntrain_size = 2000\ncpus-per-trial = 1\n", encoding="utf-8")
+    assert read_file(path) == {"retrain_seeds": 3, "train_size": 2000, "cpus_per_trial": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("trialz = 3\n", r"must only name settings. Received: trialz. See --print-config."),
+        ("trials = 'three'\n", r"trials in .* must be of type int. Received: 'three'."),
+        ("trials = 3.5\n", r"trials in .* must be of type int. Received: 3.5."),
+        ("trials = true\n", r"trials in .* must be of type int. Received: True."),
+        ("trials = \n", r"--config must name a readable TOML file"),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_reason(content: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(SettingsError, match=message):
+        read_file(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"--config must name a readable TOML file. Received: .*nowhere.toml"):
+        read_file(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:s3cret@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://me:p@ss@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://me@host/db", "postgresql://me@host/db"),
+        ("sqlite:////tmp/x.db", "sqlite:////tmp/x.db"),
+        (None, None),
+    ],
+)
+def test_a_password_is_hidden(url: str | None, shown: str | None) -> None:
+    assert without_password(url) == shown
+    assert Settings(name="n", storage=url).to_dict()["storage"] == shown
+    assert "s3cret" not in as_toml(Settings(name="n", storage=url))
+
+
+def test_the_printed_settings_name_every_setting() -> None:
+    text = as_toml(Settings(name="n"))
+    lines = [line.removeprefix("# ") + ' ""' if line.startswith("#") else line for line in text.splitlines()]
+    assert set(tomllib.loads("\n".join(lines))) == set(Settings(name="n").to_dict())
