@@ -10,7 +10,15 @@ import numpy as np
 from reports.bootstrap import ScoreChanges, score_changes
 from reports.images_changed import ChangedImages, ShownModels, changed_images
 from reports.model_summary import Counts, ModelSummary, Probabilities, summarise
-from reports.statistics import Difference, McNemar, accuracy_difference, mcnemar, permutation_p, probability_better
+from reports.statistics import (
+    NO_DIFFERENCE,
+    Difference,
+    McNemar,
+    accuracy_difference,
+    mcnemar,
+    permutation_p,
+    probability_better,
+)
 from search.records import Predictions, RecordError, SearchOutcome
 
 Verdict = Literal["better", "no reliable difference", "worse"]
@@ -58,8 +66,9 @@ def compare(outcome: SearchOutcome, predictions: Predictions) -> Comparison:
         "reference": predictions.reference.argmax(axis=2) == labels,
         "best": predictions.best.argmax(axis=2) == labels,
     }
-    difference = accuracy_difference(right["reference"], right["best"])
     same = outcome.best_config == outcome.reference_config
+    # the reference is not trained twice: its runs stand on both sides, and nothing of their difference is chance
+    difference = NO_DIFFERENCE if same else accuracy_difference(right["reference"], right["best"])
     verdict = _verdict(difference, same)
     correct = [run.correct for run in reference.runs], [run.correct for run in best.runs]
     return Comparison(

@@ -82,7 +82,7 @@ def _checks(checks: Sequence[Check]) -> str:
 def _seeds(comparison: Comparison) -> str:
     seeds, share = len(comparison.seeds), comparison.probability_better
     if comparison.same_configuration:
-        return "Two sets of runs of one configuration"
+        return "One set of runs: the best configuration is the reference"
     if seeds == 1:
         return "One run each: the spread between runs is not known"
     if share in (0.0, 1.0):

@@ -34,6 +34,9 @@ class Difference:
     seed_error: float
 
 
+NO_DIFFERENCE: Final = Difference(estimate=Estimate(0.0, 0.0, 0.0), image_error=0.0, seed_error=0.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McNemar:
     """Two fitted models on the same images.

@@ -9,6 +9,7 @@ import pytest
 
 from fashion_model.config import REFERENCE
 from reports.comparison import Comparison, compare, points
+from reports.statistics import Estimate
 from search.records import ModelName, RecordError
 from tests.reports.conftest import Finish, FinishedSearch, Plan
 
@@ -57,6 +58,7 @@ def test_the_reference_as_winner_is_said_to_be_unbeaten(make: Finish) -> None:
     assert comparison.verdict == "no reliable difference"
     assert comparison.same_configuration
     assert "found nothing better than the reference" in comparison.sentence
+    assert comparison.difference.estimate == Estimate(0.0, 0.0, 0.0)
 
 
 def test_one_seed_says_that_its_interval_covers_images_only(make: Finish) -> None:
