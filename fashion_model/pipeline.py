@@ -35,8 +35,11 @@ def use_threads(count: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
-def has_gpu() -> bool:
-    """Whether TensorFlow sees a GPU in this process; its memory then grows as needed instead of being taken whole."""
+def prepare_gpus() -> bool:
+    """Let GPU memory grow as needed instead of being taken whole. Returns whether this process has a GPU.
+
+    Before TensorFlow's first operation; after it, only what is already set may be set again.
+    """
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from fashion_model.config import TrainConfig
 from fashion_model.data import Split
 from fashion_model.model import build_model, build_optimizer
-from fashion_model.pipeline import TrainingBatches, has_gpu, image_batches
+from fashion_model.pipeline import TrainingBatches, image_batches, prepare_gpus
 from fashion_model.result import EpochResult, TrainResult
 
 # Batches that one call of the compiled loop runs: with 1, Python's share is a sixth of the documented model's
@@ -50,6 +50,7 @@ class Training:
     """A model in training."""
 
     def __init__(self, config: TrainConfig, split: Split, budget: Budget) -> None:
+        on_gpu = prepare_gpus()
         keras.backend.clear_session()  # drop the last training's graph, names and seed state in a reused process
         keras.utils.set_random_seed(budget.seed)
         self._epochs, self._done = budget.epochs, 0
@@ -60,7 +61,7 @@ class Training:
             loss=_loss(config),
             metrics=["accuracy"],
             steps_per_execution=min(_STEPS_PER_EXECUTION, self._batches.steps()),
-            jit_compile="auto" if has_gpu() else False,  # XLA doubles an epoch's time on a CPU: 28.9 s against 14.0 s
+            jit_compile="auto" if on_gpu else False,  # XLA doubles an epoch's time on a CPU: 28.9 s against 14.0 s
         )
         self._raw = _RawWeights(config.use_ema)
 
