@@ -16,6 +16,7 @@ _PROJECT: Final = Path(__file__).resolve().parent.parent
 # Read by Ray when it is imported or started. Each is its documented switch for something that the search does itself.
 _RAY_SWITCHES: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_COLOR_PREFIX": "0",  # log.txt is no terminal
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # keep relative --data-dir working in workers
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five log files a trial that nobody reads: the study has it all
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own makes Ctrl-C look like success
