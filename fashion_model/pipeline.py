@@ -8,6 +8,7 @@ whichever process runs it, and whether or not the one before it ran there.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, Final
 
 os.environ.setdefault(
@@ -59,7 +60,7 @@ class TrainingBatches:
             self._images, self._labels = tf.constant(split.images), tf.constant(split.labels)
             self._order = tf.Variable(np.zeros(len(split), np.int64), trainable=False)
             self._epoch = tf.Variable(0, dtype=tf.int32, trainable=False)
-        self._dataset = _tuned(tf.data.Dataset.range(0, len(split), config.batch_size).map(self._batch))
+        self._dataset = _mapped(tf.data.Dataset.range(0, len(split), config.batch_size), self._batch)
 
     def steps(self) -> int:
         """Batches in an epoch."""
@@ -88,10 +89,12 @@ def image_batches(images: Pixels) -> tf.data.Dataset:
     with tf.device("/CPU:0"):
         source = tf.constant(images)
     starts = tf.data.Dataset.range(0, len(images), _BATCH_TO_PREDICT)
-    return _tuned(starts.map(lambda start: _scaled(source[start : start + _BATCH_TO_PREDICT])))
+    return _mapped(starts, lambda start: _scaled(source[start : start + _BATCH_TO_PREDICT]))
 
 
-def _tuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+def _mapped(starts: tf.data.Dataset, batch_at: Callable[[Any], Any]) -> tf.data.Dataset:
+    # nothing here needs AutoGraph, which writes a file into the temporary folder for each function it converts
+    dataset = starts.map(tf.autograph.experimental.do_not_convert(batch_at))
     options = tf.data.Options()
     options.autotune.enabled = False
     options.threading.private_threadpool_size = 1  # one trial has one core: more threads only take it from training
