@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.arguments import Request, parse
-from search.settings import Settings, SettingsError, as_toml
+from search.settings import Settings, SettingsError, as_toml, without_password
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code: see --help."""
-    command = shlex.join(["python", "-m", "search.run", *(sys.argv[1:] if arguments is None else arguments)])
+    given = sys.argv[1:] if arguments is None else arguments
+    command = shlex.join(["python", "-m", "search.run", *(without_password(argument) for argument in given)])
     try:
         request = parse(arguments)
         return _dispatch(request, command)

@@ -80,12 +80,12 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Every setting by its name, with no password in it."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return values | {"storage": without_password(self.storage)}
+        return values | {"storage": self.storage and without_password(self.storage)}
 
 
-def without_password(url: str | None) -> str | None:
-    """A database URL, or None, with its password hidden."""
-    if url is None or "://" not in url:
+def without_password(url: str) -> str:
+    """A URL, or a text that ends in one, with its password hidden; any other text as it is."""
+    if "://" not in url:
         return url
     scheme, rest = url.split("://", 1)
     account, at, place = rest.rpartition("@")

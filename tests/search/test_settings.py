@@ -86,10 +86,11 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
         ("postgresql://me:p@ss@host/db", "postgresql://me:***@host/db"),
         ("postgresql://me@host/db", "postgresql://me@host/db"),
         ("sqlite:////tmp/x.db", "sqlite:////tmp/x.db"),
-        (None, None),
+        ("--storage=postgresql://me:s3cret@host/db", "--storage=postgresql://me:***@host/db"),
+        ("--trials", "--trials"),
     ],
 )
-def test_a_password_is_hidden(url: str | None, shown: str | None) -> None:
+def test_a_password_is_hidden(url: str, shown: str) -> None:
     assert without_password(url) == shown
     assert Settings(name="n", storage=url).to_dict()["storage"] == shown
     assert "s3cret" not in as_toml(Settings(name="n", storage=url))
