@@ -75,7 +75,6 @@ class Pipeline:
         with self._timed("data"):
             data = self._data()
         with _site(self._settings) as site:
-            self._folder.write_config(self._settings)
             self._introduce(site)
             with self._timed("search"):
                 trials = self._trials(site.place, data.splits)
@@ -113,6 +112,7 @@ class Pipeline:
             split_sha256=splits.sha256,
         )
         study = open_study(spec, self._progress)
+        self._folder.write_config(settings)
         self._progress.stage(
             "search", f"{_count(settings.trials, 'trial')}, sampler {settings.sampler}, pruner {settings.pruner}"
         )

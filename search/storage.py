@@ -13,7 +13,7 @@ import optuna
 import sqlalchemy
 
 from search.seeds import Stream, derive
-from search.settings import PrunerName, SamplerName
+from search.settings import PrunerName, SamplerName, SettingsError
 from search.study import Observer, SearchStudy
 
 _REDUCTION: Final = 3  # of the trials at a rung, one in three goes on; rungs after epochs 1, 3, 9 …
@@ -50,6 +50,7 @@ def open_study(spec: StudySpec, observer: Observer) -> SearchStudy:
 
     Raises:
         StorageError: when the database cannot be opened.
+        SettingsError: when the study rests on another split.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
@@ -61,14 +62,25 @@ def open_study(spec: StudySpec, observer: Observer) -> SearchStudy:
             direction="maximize",
             load_if_exists=True,
         )
-        study.set_user_attr("split_sha256", spec.split_sha256)
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         url = sqlalchemy.engine.make_url(spec.url).render_as_string(hide_password=True)
         reason = str(error).splitlines()[0]
         raise StorageError(
             f"The study's database must be readable and writable. Received: {url}: {reason}. Check --storage."
         ) from error
+    _require_same_split(study, spec)
     return SearchStudy(study, observer)
+
+
+def _require_same_split(study: optuna.Study, spec: StudySpec) -> None:
+    stored = study.user_attrs.get("split_sha256")
+    if stored is None:
+        study.set_user_attr("split_sha256", spec.split_sha256)
+    elif stored != spec.split_sha256:
+        raise SettingsError(
+            f"All trials of a study must share one split. Received: study {spec.name} rests on split {stored[:8]}, "
+            f"this search on {spec.split_sha256[:8]}. Use its --seed and --train-size, or another --name."
+        )
 
 
 def _storage(url: str) -> optuna.storages.RDBStorage:

@@ -110,6 +110,7 @@ def test_a_database_that_cannot_be_opened_ends_with_4(
     arguments = ["--local", "--train-size", "120", "--data-dir", real_data, "--output", str(tmp_path / "runs")]
     assert main([*arguments, "--storage", storage]) == 4
     assert "The study's database must be readable and writable" in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_dry_run_and_print_config_print_the_settings_and_do_nothing(

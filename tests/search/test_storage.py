@@ -11,7 +11,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.settings import PRUNERS, SAMPLERS, PrunerName, SamplerName
+from search.settings import PRUNERS, SAMPLERS, PrunerName, SamplerName, SettingsError
 from search.storage import StorageError, StudySpec, open_study, sqlite_url
 from search.study import SearchStudy
 
@@ -63,6 +63,11 @@ def test_the_same_seed_draws_the_same_points_and_another_seed_others(tmp_path: P
 def test_the_hash_of_the_split_is_stored_with_the_study(spec: StudySpec, study: SearchStudy) -> None:
     stored = optuna.load_study(study_name=spec.name, storage=spec.url)
     assert stored.user_attrs == {"split_sha256": "ab"}
+
+
+def test_a_study_that_rests_on_another_split_is_refused(spec: StudySpec, study: SearchStudy) -> None:
+    with pytest.raises(SettingsError, match=r"must share one split. Received: study s rests on split ab, .* on cd"):
+        open_study(replace(spec, split_sha256="cd"), Watcher())
 
 
 def test_the_database_is_in_write_ahead_mode(spec: StudySpec, study: SearchStudy, tmp_path: Path) -> None:
