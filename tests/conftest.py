@@ -1,4 +1,4 @@
-"""Ten classes that a tiny network learns in seconds: a bright patch whose place says the class, on noise."""
+"""Ten classes that a tiny network learns in seconds: a bright bar whose height says the class, on noise."""
 
 import numpy as np
 import pytest
@@ -16,8 +16,8 @@ def tiny_splits() -> TrainingSplits:
     labels = np.arange(_TRAIN + _VALIDATION, dtype=np.uint8) % len(CLASS_NAMES)
     images = random.integers(1, 64, (len(labels), IMAGE_SIDE, IMAGE_SIDE), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
-        row, column = 2 + 12 * (label // 5), 1 + 5 * (label % 5)
-        image[row : row + 10, column : column + 5] += np.uint8(160)
+        row = 4 + 2 * label
+        image[row : row + 2, 4:18] += np.uint8(160)
     return split_by_index(Split(images, labels), np.arange(_TRAIN), np.arange(_TRAIN, len(labels)))
 
 
