@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from reports.history import epochs_of
 from reports.privacy import WorkerNames, worker_names
 from search.records import SearchOutcome, Status, TrialRecord
+
+_CLOCK_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +153,9 @@ def _lane(worker: str, bars: Sequence[Bar], span: float) -> Lane:
 
 
 def _peak(bars: Sequence[Bar]) -> int:
-    """Most bars at one moment; an end comes before a start at the same time."""
-    events = sorted([(bar.start, 1) for bar in bars] + [(bar.end, -1) for bar in bars])
+    """Most bars at one moment, where an overlap of a second is none: ends are recorded to the second."""
+    ends = [max(bar.start, bar.end - _CLOCK_SECONDS) for bar in bars]
+    events = sorted([(bar.start, 1) for bar in bars] + [(end, -1) for end in ends])
     running = peak = 0
     for _, step in events:
         running += step
