@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any, Final
 
 from cluster.resources import ClusterSize
 
+_CONNECT_TIMEOUT_SECONDS: Final = 10
 _PROJECT: Final = Path(__file__).resolve().parent.parent
 
 # Read by Ray when it is imported or started. Each is its documented switch for something that the search does itself.
@@ -43,6 +46,7 @@ def connected(address: str | None) -> Iterator[ClusterSize]:
     import ray
 
     try:
+        _require_listener(address or os.environ.get("RAY_ADDRESS"))
         ray.init(
             address=address,
             include_dashboard=False,
@@ -59,6 +63,13 @@ def connected(address: str | None) -> Iterator[ClusterSize]:
         yield _size(ray)
     finally:
         ray.shutdown()
+
+
+def _require_listener(address: str | None) -> None:
+    """Ask the port first: where nothing listens, `ray.init` keeps trying for minutes."""
+    match = re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address or "")
+    if match:
+        socket.create_connection((match[1], int(match[2])), timeout=_CONNECT_TIMEOUT_SECONDS).close()
 
 
 def _size(ray: Any) -> ClusterSize:
