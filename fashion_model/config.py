@@ -7,7 +7,6 @@ A TrainConfig that exists can be built: every rule is checked on construction.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
@@ -223,7 +222,7 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def _check_bounds(name: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
+    if not low <= value <= high:  # NaN is not, either
         raise ConfigError(f"`{name}` must be from {low} to {high}. Received: {name}={value}.")
 
 

@@ -6,6 +6,8 @@ leaves a broken file for good, and two processes on a machine race.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -38,7 +40,8 @@ def _fetch(name: str, base_url: str, aside: Path) -> Path:
     import keras
 
     try:
-        keras.utils.get_file(f"{name}.gz", origin=f"{base_url}{name}.gz", cache_dir=str(aside), cache_subdir=".")
+        with contextlib.redirect_stdout(sys.stderr):  # its progress bar is a message, and stdout is for data
+            keras.utils.get_file(f"{name}.gz", origin=f"{base_url}{name}.gz", cache_dir=str(aside), cache_subdir=".")
     except Exception as error:  # get_file raises a bare Exception for every kind of network fault
         raise DataError(_message(base_url, aside.parent, error)) from error
     Source(aside, "download").read(name)

@@ -19,6 +19,7 @@ PRUNERS: Final[tuple[PrunerName, ...]] = get_args(PrunerName)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LEAST_IMAGES: Final = 120  # two of each class to validate on
+_MOST_IMAGES: Final = 59_990  # a stratified part must leave one of each class over
 
 
 class SettingsError(ValueError):
@@ -63,9 +64,8 @@ class Settings:
         _require(self.sampler in SAMPLERS, "sampler", self.sampler, f"one of {', '.join(SAMPLERS)}")
         _require(self.pruner in PRUNERS, "pruner", self.pruner, f"one of {', '.join(PRUNERS)}")
         size = self.train_size
-        _require(
-            size is None or _LEAST_IMAGES <= size <= 60_000, "train-size", size, f"from {_LEAST_IMAGES} to 60000 images"
-        )
+        sizes = f"from {_LEAST_IMAGES} to {_MOST_IMAGES} images, or left out for all 60000"
+        _require(size is None or _LEAST_IMAGES <= size <= _MOST_IMAGES, "train-size", size, sizes)
         for field, least in (("cpus_per_trial", 0.5), ("gpus_per_trial", 0.0), ("max_concurrent", 1)):
             value = getattr(self, field)
             _require(value is None or value >= least, field.replace("_", "-"), value, f"at least {least:g}")

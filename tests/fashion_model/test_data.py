@@ -155,14 +155,6 @@ def test_a_size_of_all_or_more_is_the_whole_split(splits: TrainingSplits, source
 
 @needs_data
 @pytest.mark.slow
-@pytest.mark.xfail(reason="scikit-learn refuses to leave fewer images over than there are classes", strict=True)
-def test_a_size_just_short_of_all_is_a_split_too(source: Source) -> None:
-    splits = load_training(source, seed=0, size=59_995)
-    assert len(splits.train) + len(splits.validation) == 59_995
-
-
-@needs_data
-@pytest.mark.slow
 def test_the_first_images_are_those_of_the_published_file(source: Source) -> None:
     first = load_first_images(source, 25)
     assert len(first) == 25

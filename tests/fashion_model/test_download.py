@@ -108,7 +108,6 @@ def test_a_complete_folder_asks_for_nothing(server: Server, cache: Path) -> None
     assert server.requests == [f"{FETCHED}.gz"]
 
 
-@pytest.mark.xfail(reason="Keras's get_file prints its progress bar on stdout", strict=True)
 def test_the_download_says_nothing_on_stdout(server: Server, cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     download(cache, server.url)
     assert capsys.readouterr().out == ""

@@ -54,7 +54,10 @@ def test_help_loads_nothing_heavy() -> None:
         (["--trials", "0"], "--trials must be at least 1. Received: 0."),
         (["--epochs", "-3"], "--epochs must be at least 1. Received: -3."),
         (["--name", "a/b"], "--name must be up to 64 letters"),
-        (["--train-size", "5"], "--train-size must be from 120 to 60000 images. Received: 5."),
+        (
+            ["--train-size", "5"],
+            "--train-size must be from 120 to 59990 images, or left out for all 60000. Received: 5.",
+        ),
         (["--config", "missing.toml"], "--config must name a readable TOML file"),
         (["--output", "/proc/nowhere"], "--output must name a folder that can be written"),
         (["--report-only", "nowhere"], "must be the outcome of a finished search"),

@@ -21,8 +21,11 @@ from search.settings import Settings, SettingsError, as_toml, read_file, without
         ({"seed": -1}, r"--seed must be from 0 to 4294967295. Received: -1."),
         ({"sampler": "grid"}, r"--sampler must be one of tpe, random, cmaes, gp, qmc. Received: grid."),
         ({"pruner": "asha"}, r"--pruner must be one of halving, hyperband, median, none. Received: asha."),
-        ({"train_size": 119}, r"--train-size must be from 120 to 60000 images. Received: 119."),
-        ({"train_size": 60_001}, r"--train-size must be from 120 to 60000 images"),
+        (
+            {"train_size": 119},
+            r"--train-size must be from 120 to 59990 images, or left out for all 60000. Received: 119.",
+        ),
+        ({"train_size": 59_991}, r"--train-size must be from 120 to 59990 images"),
         ({"name": "../escape"}, r"--name must be up to 64 letters.*Received: ../escape."),
         ({"name": ""}, r"--name must be"),
         ({"name": "x" * 65}, r"--name must be"),
