@@ -126,6 +126,7 @@ def test_each_configuration_builds_with_the_parameters_it_says(name: str) -> Non
     assert_gives_probabilities(model)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, derandomize=True, deadline=None, database=None)
 @given(
     blocks=st.integers(1, 4),

@@ -171,6 +171,7 @@ def smoothed(tiny_config: TrainConfig, tiny_splits: TrainingSplits) -> Trained:
     return run(replace(tiny_config, label_smoothing=0.5, schedule="one_cycle"), tiny_splits, BUDGET)
 
 
+@pytest.mark.slow
 def test_the_schedule_spreads_over_all_epochs(smoothed: Trained, tiny_config: TrainConfig) -> None:
     optimizer = smoothed.model.optimizer
     assert int(optimizer.iterations) == 4 * 10  # 200 images in batches of 20
@@ -207,6 +208,7 @@ def average_by_hand(steps: Sequence[Weights], momentum: float) -> Weights:
     return average
 
 
+@pytest.mark.slow
 def test_the_average_is_validated_and_handed_back_while_training_goes_on_from_the_raw_weights(
     tiny_config: TrainConfig, tiny_splits: TrainingSplits
 ) -> None:

@@ -242,6 +242,7 @@ def test_the_verdict_sentence_is_the_one_returned(search: FinishedSearch, text: 
     assert numbers["sentence"] == sentence
 
 
+@pytest.mark.slow
 def test_a_real_sized_search_fits_in_one_and_a_half_megabytes(make: Finish, tmp_path: Path) -> None:
     write_report(make(Plan(images=10_000, trials=50, epochs=10)).write(tmp_path))
     assert (tmp_path / "report.html").stat().st_size < 1_500_000
@@ -265,6 +266,7 @@ def blocked() -> Iterator[str]:
         yield f"sys.modules[{name!r}] = None"
 
 
+@pytest.mark.slow
 def test_another_process_without_ray_keras_tensorflow_or_optuna_writes_the_same_bytes(
     search: FinishedSearch, folder: Path, tmp_path: Path
 ) -> None:

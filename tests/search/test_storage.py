@@ -22,6 +22,7 @@ needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="Optuna's GP
 SAMPLER_PARAMETERS = [pytest.param(name, marks=needs_torch if name == "gp" else ()) for name in SAMPLERS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", SAMPLER_PARAMETERS)
 def test_every_sampler_brings_trials_to_an_end(sampler: SamplerName, spec: StudySpec, run_trial: RunTrial) -> None:
     study = open_study(replace(spec, sampler=sampler, pruner="none"), Watcher())
@@ -31,6 +32,7 @@ def test_every_sampler_brings_trials_to_an_end(sampler: SamplerName, spec: Study
     assert len({record.config for record in study.records()}) == 14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_a_pruner_stops_the_bad_trials_and_none_stops_nothing(
     pruner: PrunerName, spec: StudySpec, run_trial: RunTrial
@@ -42,6 +44,7 @@ def test_a_pruner_stops_the_bad_trials_and_none_stops_nothing(
     assert pruned == 0 if pruner == "none" else pruned >= 5
 
 
+@pytest.mark.slow
 def test_halving_keeps_a_third_at_each_rung(spec: StudySpec, run_trial: RunTrial) -> None:
     study = open_study(spec, Watcher())
     for index in range(60):

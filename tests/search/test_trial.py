@@ -52,6 +52,7 @@ def test_an_error_in_training_fails_the_trial_with_its_type_and_message(tiny_spl
         epochs(SMALL, empty)
 
 
+@pytest.mark.slow
 def test_trials_run_in_process_until_the_study_holds_enough(
     spec: StudySpec, watcher: Watcher, tiny_splits: TrainingSplits
 ) -> None:
@@ -71,6 +72,7 @@ def test_trials_run_in_process_until_the_study_holds_enough(
     assert study.records() == records
 
 
+@pytest.mark.slow
 def test_a_failing_trial_is_recorded_and_the_search_goes_on(study: SearchStudy, tiny_splits: TrainingSplits) -> None:
     empty = TrainingSplits(
         Split(tiny_splits.train.images[:0], tiny_splits.train.labels[:0]), tiny_splits.validation, ""
