@@ -175,6 +175,8 @@ def smoothed(tiny_config: TrainConfig, tiny_splits: TrainingSplits) -> Trained:
 def test_the_schedule_spreads_over_all_epochs(smoothed: Trained, tiny_config: TrainConfig) -> None:
     optimizer = smoothed.model.optimizer
     assert int(optimizer.iterations) == 4 * 10  # 200 images in batches of 20
+    schedule = optimizer.get_config()["learning_rate"]["config"]
+    assert (schedule["warmup_steps"], schedule["decay_steps"]) == (12, 28)  # 30% and the rest of all 40
     assert float(optimizer.learning_rate) == pytest.approx(tiny_config.learning_rate * 1e-4, rel=1e-3)
 
 
