@@ -30,13 +30,15 @@ class Progress:
     def __init__(self, stream: TextIO, *, verbosity: int, live: bool) -> None:
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
         self._quiet, self._lines = verbosity < 0, verbosity > 0
-        self._live = (
-            Live(console=self._console, auto_refresh=False, transient=True)
-            if live and self._console.is_terminal
-            else None
-        )
+        self._live = self._live_line() if live and self._console.is_terminal else None
         self._total, self._ended = 0, 0
         self._started = time.monotonic()
+
+    def _live_line(self) -> Live:
+        # what others print belongs to log.txt: rich would bring it back to the terminal
+        return Live(
+            console=self._console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+        )
 
     def stage(self, name: str, what: str) -> None:
         """Begin one of the six stages."""

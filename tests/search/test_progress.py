@@ -63,6 +63,16 @@ def test_on_a_terminal_the_live_line_tells_done_running_pruned_failed_best_epoch
     assert "trial 7 PRUNED" not in text
 
 
+def test_what_others_print_stays_off_the_live_line(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = Terminal()
+    progress = Progress(stream, verbosity=0, live=True)
+    with progress.counting(50):
+        progress.changed(COUNTS)
+        print("chatter of a worker")
+    assert "chatter" not in stream.getvalue()
+    assert "chatter" in capsys.readouterr().out
+
+
 def test_verbose_adds_a_line_a_trial_beside_the_live_line() -> None:
     stream = Terminal()
     progress = Progress(stream, verbosity=1, live=True)
