@@ -92,5 +92,6 @@ def _message(path: Path, expected: str, received: str) -> str:
     return (
         f"{path} must be the published Fashion-MNIST file.\n"
         f"  Expected: {expected}.\n  Received: {received}.\n"
-        f"Ways to get the data:\n  - remove that file, and with a network it is downloaded anew;\n{OTHER_WAYS}"
+        "Ways to get the data:\n"
+        f"  - without --data-dir: remove that file, and with a network it is downloaded anew;\n{OTHER_WAYS}"
     )
