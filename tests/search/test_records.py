@@ -32,17 +32,8 @@ from search.records import (
 GOLDEN = Path(__file__).parent / "golden" / "outcome.json"
 
 
-def outcome() -> SearchOutcome:
-    epoch = EpochResult(
-        epoch=1,
-        train_loss=0.5,
-        train_accuracy=0.8,
-        validation_loss=None,
-        validation_accuracy=None,
-        train_seconds=2.0,
-        validation_seconds=0.0,
-    )
-    trial = TrialRecord(
+def complete_trial() -> TrialRecord:
+    return TrialRecord(
         number=0,
         status="COMPLETE",
         reason="",
@@ -56,8 +47,19 @@ def outcome() -> SearchOutcome:
         seconds=60.0,
         cpu_seconds=50.0,
     )
-    failed = replace(trial, number=1, status="FAIL", reason="<b>&", config=None, value=None, is_reference=False)
-    run = FinalRun(
+
+
+def final_run() -> FinalRun:
+    epoch = EpochResult(
+        epoch=1,
+        train_loss=0.5,
+        train_accuracy=0.8,
+        validation_loss=None,
+        validation_accuracy=None,
+        train_seconds=2.0,
+        validation_seconds=0.0,
+    )
+    return FinalRun(
         model="reference",
         train=TrainResult(seed=5, epochs=(epoch,), parameters=225_034, seconds=3.0, cpu_seconds=2.5),
         test_loss=0.3,
@@ -66,6 +68,11 @@ def outcome() -> SearchOutcome:
         model_file="models/reference-1.keras",
         model_sha256="ab" * 32,
     )
+
+
+def outcome() -> SearchOutcome:
+    trial, run = complete_trial(), final_run()
+    failed = replace(trial, number=1, status="FAIL", reason="<b>&", config=None, value=None, is_reference=False)
     return SearchOutcome(
         study="s",
         command="python -m search.run --trials 2",
