@@ -1,11 +1,14 @@
 """The network and the optimizer that a TrainConfig describes, through Keras's own API.
 
-`build_model(REFERENCE)` is exactly the documented network: 225,034 parameters.
+`build_model(REFERENCE)` is exactly the documented network: 225,034 parameters. And a network that was saved, read back
+only if it is the very file that was recorded.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import keras
@@ -21,6 +24,10 @@ _ONE_CYCLE_END: Final = 1e-4
 # Keras's own 0.99 still holds 14% of the initial statistics after the 196 batches that an epoch of 256 has, and a good
 # network looks bad: 0.44 validation accuracy after epoch 1, where 0.9 gives 0.86 (docs/log.md).
 _NORM_MOMENTUM: Final = 0.9
+
+
+class ModelFileError(ValueError):
+    """The file is not the saved model that was asked for. The message: the rule, the value received, the remedy."""
 
 
 def build_model(config: TrainConfig) -> keras.Model:
@@ -56,6 +63,27 @@ def build_optimizer(config: TrainConfig, total_steps: int) -> keras.optimizers.O
         arguments["weight_decay"] = config.weight_decay  # AdamW's own default is 0.004, not 0
     optimizer = kinds[config.optimizer](**arguments)
     return keras.optimizers.LossScaleOptimizer(optimizer) if config.precision == "mixed_float16" else optimizer
+
+
+def load_model(path: Path, sha256: str) -> keras.Model:
+    """The network saved in the `.keras` file at `path`, not compiled. Takes and gives what `build_model`'s does.
+
+    Raises:
+        ModelFileError: when the file's SHA-256 is not `sha256` (64 lower-case hexadecimal digits), or its name does
+            not end in `.keras`: by other names Keras reads older formats.
+        OSError: when the file cannot be read.
+    """
+    received = hashlib.sha256(path.read_bytes()).hexdigest()
+    if received != sha256:
+        raise ModelFileError(
+            f"{path} must have the SHA-256 {sha256} that was recorded when it was saved. Received: {received}. "
+            "Take the unchanged file, or train it again."
+        )
+    if path.suffix != ".keras":
+        raise ModelFileError(
+            f"A saved model must be a file in Keras's own format. Received: {path}. Save it as {path.stem}.keras."
+        )
+    return keras.saving.load_model(path, safe_mode=True, compile=False)
 
 
 def learning_rate(config: TrainConfig, total_steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:

@@ -28,6 +28,9 @@ class TrainResult:
 
     `seconds` is wall time from building the network to the last epoch's end; `cpu_seconds` the
     process's CPU time within it; `parameters` the trainable and non-trainable parameters.
+
+    For a training that went on from a checkpoint, both include what was spent up to that checkpoint, in whichever
+    process, and building the network anew; not the waiting in between, nor the work that was lost.
     """
 
     seed: int

@@ -2,19 +2,25 @@
 
 training = Training(config, split, Budget(epochs=10, seed=3))
 for epoch in training.run(validation): ...
+
+Between two epochs `training.state()` is everything that the rest depends on: a fresh Training that restores it, in
+whatever process, ends with the same bits.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from fashion_model.checkpoint import Checkpoints, Layout, Snapshot, resume
 from fashion_model.config import TrainConfig
 from fashion_model.data import Split
 from fashion_model.model import build_model, build_optimizer
@@ -50,10 +56,12 @@ class Training:
     """A model in training."""
 
     def __init__(self, config: TrainConfig, split: Split, budget: Budget) -> None:
+        self._clock = _Clock()
+        self._config, self._split, self._budget = config, split, budget
+        self._results: list[EpochResult] = []
         on_gpu = prepare_gpus()
         keras.backend.clear_session()  # drop the last training's graph, names and seed state in a reused process
         keras.utils.set_random_seed(budget.seed)
-        self._epochs, self._done = budget.epochs, 0
         self._batches = TrainingBatches(split, config, budget.seed)
         self.model = build_model(config)
         self.model.compile(
@@ -63,25 +71,93 @@ class Training:
             steps_per_execution=min(_STEPS_PER_EXECUTION, self._batches.steps()),
             jit_compile="auto" if on_gpu else False,  # XLA doubles an epoch's time on a CPU: 28.9 s against 14.0 s
         )
+        self.model.optimizer.build(self.model.trainable_variables)  # Keras would in the first fit: restore is earlier
         self._raw = _RawWeights(config.use_ema)
+
+    @property
+    def results(self) -> tuple[EpochResult, ...]:
+        """The epochs done, those before a restored state included."""
+        return tuple(self._results)
+
+    @property
+    def seconds(self) -> float:
+        """Wall seconds since this training was made, and those up to the state that it goes on from."""
+        return self._clock.read()[0]
+
+    @property
+    def cpu_seconds(self) -> float:
+        """This process's CPU seconds since this training was made, and those up to the state that it goes on from."""
+        return self._clock.read()[1]
 
     def run(self, validation: Split | None) -> Iterator[EpochResult]:
         """Train the epochs that remain, yielding each one's result; without `validation` its two fields are None."""
-        while self._done < self._epochs:
-            yield self._run_epoch(validation)
+        while len(self._results) < self._budget.epochs:
+            self._results.append(self._run_epoch(len(self._results) + 1, validation))
+            yield self._results[-1]
 
-    def _run_epoch(self, validation: Split | None) -> EpochResult:
+    def state(self) -> bytes:
+        """All that the epochs to come depend on, after those done: variables, raw weights, results, seconds."""
+        seconds, cpu_seconds = self._clock.read()
+        return Snapshot(
+            identity=self._identity,
+            results=self.results,
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            arrays={name: keras.ops.convert_to_numpy(variable) for name, variable in self._variables().items()}
+            | {_raw_name(index): weights for index, weights in enumerate(self._raw.weights or [])},
+        ).to_bytes()
+
+    def restore(self, state: bytes) -> None:
+        """Go on from what `state` returned in another Training of the same configuration, images and budget.
+
+        Raises:
+            CheckpointError: when the bytes are damaged or of another training. This one is then as before.
+        """
+        snapshot = Snapshot.from_bytes(state)
+        snapshot.require_identity(self._identity)
+        averaged = self._config.use_ema and bool(snapshot.results)
+        snapshot.require_layout(self._layout(with_raw=averaged))
+        # all is checked: nothing below may fail, or the training would be half restored
+        for name, variable in self._variables().items():
+            variable.assign(snapshot.arrays[name])
+        raw = [snapshot.arrays[_raw_name(index)] for index in range(len(self.model.weights))] if averaged else None
+        self._raw.weights = raw
+        self._results = list(snapshot.results)
+        self._clock.go_on_from(snapshot.seconds, snapshot.cpu_seconds)
+
+    def _variables(self) -> dict[str, Any]:
+        """Every variable that training changes. The model's are its weights, statistics and random generators."""
+        groups = {"model": self.model.variables, "optimizer": self.model.optimizer.variables}
+        return {f"{group}.{index}": each for group, every in groups.items() for index, each in enumerate(every)}
+
+    def _layout(self, with_raw: bool) -> Layout:
+        named = self._variables()
+        if with_raw:
+            named |= {_raw_name(index): variable for index, variable in enumerate(self.model.weights)}
+        return {name: (tuple(variable.shape), str(variable.dtype)) for name, variable in named.items()}
+
+    @cached_property
+    def _identity(self) -> dict[str, object]:
+        digest = hashlib.sha256(np.ascontiguousarray(self._split.labels).data)
+        digest.update(np.ascontiguousarray(self._split.images).data)
+        return self._config.to_dict() | {
+            "epochs": self._budget.epochs,
+            "seed": self._budget.seed,
+            "training_images": len(self._split),
+            "training_sha256": digest.hexdigest(),
+        }
+
+    def _run_epoch(self, number: int, validation: Split | None) -> EpochResult:
         start = time.perf_counter()
         self._raw.put_back(self.model)
-        batches = self._batches.epoch(self._done + 1)
+        batches = self._batches.epoch(number)
         history = self.model.fit(
-            batches, initial_epoch=self._done, epochs=self._done + 1, shuffle=False, verbose=0, callbacks=[self._raw]
+            batches, initial_epoch=number - 1, epochs=number, shuffle=False, verbose=0, callbacks=[self._raw]
         ).history
-        self._done += 1
         trained = time.perf_counter()
         held_out = evaluate(self.model, validation) if validation is not None else None
         return EpochResult(
-            epoch=self._done,
+            epoch=number,
             train_loss=history["loss"][0],
             train_accuracy=history["accuracy"][0],
             validation_loss=held_out.loss if held_out else None,
@@ -101,15 +177,32 @@ class _RawWeights(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, enabled: bool) -> None:
         super().__init__()
         self._enabled = enabled
-        self._weights: list[Any] | None = None
+        self.weights: list[Any] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self._enabled:
-            self._weights = self.model.get_weights()
+            self.weights = self.model.get_weights()
 
     def put_back(self, model: keras.Model) -> None:
-        if self._weights is not None:
-            model.set_weights(self._weights)
+        if self.weights is not None:
+            model.set_weights(self.weights)
+
+
+class _Clock:
+    """Wall and CPU seconds of a training, across the processes that it takes."""
+
+    def __init__(self) -> None:
+        self._start, self._cpu_start = time.perf_counter(), time.process_time()
+        self._before = (0.0, 0.0)
+
+    def go_on_from(self, seconds: float, cpu_seconds: float) -> None:
+        self._before = (seconds, cpu_seconds)
+
+    def read(self) -> tuple[float, float]:
+        return (
+            self._before[0] + time.perf_counter() - self._start,
+            self._before[1] + time.process_time() - self._cpu_start,
+        )
 
 
 def train(
@@ -118,20 +211,27 @@ def train(
     validation: Split | None,
     budget: Budget,
     on_epoch: Callable[[EpochResult], None] = lambda result: None,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[keras.Model, TrainResult]:
-    """Train to the end of the budget, calling `on_epoch` after each epoch. Returns the model and its record."""
-    start, cpu_start = time.perf_counter(), time.process_time()
+    """Train to the end of the budget, calling `on_epoch` after each epoch. Returns the model and its record.
+
+    With `checkpoints`, goes on from the newest usable state, and saves one after each epoch but the last, once
+    `on_epoch` has returned. The record is of all epochs; `on_epoch` is called for those trained here, so an epoch
+    that another process trained and could not save is reported again.
+    """
     training = Training(config, split, budget)
-    epochs = []
+    if checkpoints is not None:
+        resume(training, checkpoints)
     for epoch in training.run(validation):
-        epochs.append(epoch)
         on_epoch(epoch)
+        if checkpoints is not None and epoch.epoch < budget.epochs:
+            checkpoints.save(epoch.epoch, training.state())
     return training.model, TrainResult(
         seed=budget.seed,
-        epochs=tuple(epochs),
+        epochs=training.results,
         parameters=training.model.count_params(),
-        seconds=time.perf_counter() - start,
-        cpu_seconds=time.process_time() - cpu_start,
+        seconds=training.seconds,
+        cpu_seconds=training.cpu_seconds,
     )
 
 
@@ -144,6 +244,10 @@ def evaluate(model: keras.Model, split: Split) -> Evaluation:
         accuracy=float((probabilities.argmax(axis=1) == split.labels).mean()),
         probabilities=probabilities,
     )
+
+
+def _raw_name(index: int) -> str:
+    return f"raw.{index}"
 
 
 def _loss(config: TrainConfig) -> str | keras.losses.Loss:

@@ -1,0 +1,174 @@
+"""What a training goes on from after its process is gone: bytes that are provably whole, and provably its own.
+
+A state is the SHA-256 of the rest, then an uncompressed .npz: `meta` is JSON as bytes, every other member an array.
+No pickle: reading a state runs no code. No Keras: whoever stores states need not load it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fashion_model.result import EpochResult
+
+_SCHEMA: Final = 1
+_META: Final = "meta"
+_DIGEST_BYTES: Final = hashlib.sha256().digest_size
+_UNREADABLE: Final = (
+    ValueError, TypeError, KeyError, AttributeError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
+_REMEDY: Final = "Discard it; go on from an earlier state, or train from the start."
+
+Arrays = dict[str, npt.NDArray[Any]]
+Layout = dict[str, tuple[tuple[int, ...], str]]
+
+
+class CheckpointError(ValueError):
+    """Not a state that this training can go on from. The message: the rule, the value received, the remedy."""
+
+
+class Checkpoints(Protocol):
+    """Where the states of one training are kept."""
+
+    def load(self) -> bytes | None:
+        """The newest state that was not discarded, None without one."""
+
+    def save(self, epoch: int, state: bytes) -> None:
+        """Keep the state after `epoch` (from 1)."""
+
+    def discard(self, reason: str) -> None:
+        """The state that `load` returned last cannot be used, and must not be returned again."""
+
+
+class Resumable(Protocol):
+    """A training that a state can be restored into."""
+
+    def restore(self, state: bytes) -> None:
+        """Go on from `state`, or raise CheckpointError and be as before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """What a state holds.
+
+    `identity` says which training it is of, as JSON-ready values by name; `results` the epochs done, from 1;
+    `seconds` and `cpu_seconds` what they took; `arrays` every value that training changes, by name.
+    """
+
+    identity: Mapping[str, object]
+    results: tuple[EpochResult, ...]
+    seconds: float
+    cpu_seconds: float
+    arrays: Arrays
+
+    def to_bytes(self) -> bytes:
+        """The state: every number in it is exact."""
+        meta = {
+            "schema": _SCHEMA,
+            "identity": dict(self.identity),
+            "results": [asdict(result) for result in self.results],
+            "seconds": self.seconds,
+            "cpu_seconds": self.cpu_seconds,
+        }
+        file = io.BytesIO()
+        members: Arrays = {_META: np.frombuffer(json.dumps(meta).encode(), np.uint8), **self.arrays}
+        np.savez(file, allow_pickle=False, **members)
+        return hashlib.sha256(file.getbuffer()).digest() + file.getvalue()
+
+    @classmethod
+    def from_bytes(cls, state: bytes) -> Snapshot:
+        """What `to_bytes` wrote.
+
+        Raises:
+            CheckpointError: when a byte is missing or another one, or the format is of another version.
+        """
+        digest, content = state[:_DIGEST_BYTES], state[_DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() != digest:
+            raise CheckpointError(
+                f"A state must begin with the SHA-256 of the rest of it. Received: {len(state):,} bytes, damaged or "
+                f"cut off. {_REMEDY}"
+            )
+        try:
+            return cls._of(content)
+        except CheckpointError:
+            raise
+        except _UNREADABLE as error:
+            raise CheckpointError(
+                f"A state must be an .npz file with a member {_META!r}, as Training.state() writes it. "
+                f"Received: {type(error).__name__}: {error}. {_REMEDY}"
+            ) from error
+
+    @classmethod
+    def _of(cls, content: bytes) -> Snapshot:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(arrays.pop(_META).tobytes())
+        if meta["schema"] != _SCHEMA:
+            raise CheckpointError(f"A state must be of schema {_SCHEMA}. Received: {meta['schema']!r}. {_REMEDY}")
+        results = tuple(EpochResult(**result) for result in meta["results"])
+        if [result.epoch for result in results] != list(range(1, len(results) + 1)):
+            raise CheckpointError(
+                "A state must hold the results of epochs 1, 2, 3 and so on. "
+                f"Received: {[result.epoch for result in results]}. {_REMEDY}"
+            )
+        return cls(
+            identity=dict(meta["identity"]),
+            results=results,
+            seconds=float(meta["seconds"]),
+            cpu_seconds=float(meta["cpu_seconds"]),
+            arrays=arrays,
+        )
+
+    def require_identity(self, own: Mapping[str, object]) -> None:
+        """Check that this is the training with the identity `own`.
+
+        Raises:
+            CheckpointError: when it is another one. Says in which values.
+        """
+        different = [
+            f"{name}={self.identity.get(name)!r} (here {own.get(name)!r})"
+            for name in sorted({*self.identity, *own})
+            if self.identity.get(name) != own.get(name)
+        ]
+        if different:
+            raise CheckpointError(
+                f"A state must be of the same training. Received: one with {', '.join(different)}. {_REMEDY}"
+            )
+
+    def require_layout(self, own: Layout) -> None:
+        """Check that the arrays are those that the training has: name -> (shape, name of the dtype).
+
+        Raises:
+            CheckpointError: when one is missing, too many, or of another shape or dtype. Names the first.
+        """
+        received = {name: (array.shape, str(array.dtype)) for name, array in self.arrays.items()}
+        for name in sorted({*received, *own}):
+            if received.get(name) != own.get(name):
+                raise CheckpointError(
+                    f"A state must hold {name} as {_described(own.get(name))}. "
+                    f"Received: {_described(received.get(name))}. {_REMEDY}"
+                )
+
+
+def resume(training: Resumable, checkpoints: Checkpoints) -> None:
+    """Restore the newest state that can be used; discard those that cannot. With none, `training` stays as it is."""
+    while (state := checkpoints.load()) is not None:
+        try:
+            training.restore(state)
+        except CheckpointError as error:
+            checkpoints.discard(str(error))
+        else:
+            return
+
+
+def _described(entry: tuple[tuple[int, ...], str] | None) -> str:
+    return f"{entry[1]} {entry[0]}" if entry else "absent"
