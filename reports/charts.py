@@ -10,9 +10,11 @@ from matplotlib.ticker import MaxNLocator
 
 from fashion_model.result import EpochResult
 from reports import svg
-from reports.comparison import Comparison, points
+from reports.comparison import Comparison
 from reports.model_summary import ModelSummary
 from reports.statistics import Estimate
+from reports.trials import reference_trial
+from reports.wording import points
 from search.records import SearchOutcome, TrialRecord
 
 CLAIM = 0.92
@@ -129,11 +131,9 @@ def _train_accuracy(epochs: Sequence[EpochResult]) -> list[float]:
 
 
 def _search_trials(outcome: SearchOutcome) -> list[tuple[str, TrialRecord]]:
-    reference = [("reference", trial) for trial in outcome.trials if trial.is_reference][:1]
-    best = [
-        ("best", trial) for trial in outcome.trials if trial.number == outcome.best_trial and not trial.is_reference
-    ]
-    return reference + best
+    reference = reference_trial(outcome.trials)
+    best = [trial for trial in outcome.trials if trial.number == outcome.best_trial and not trial.is_reference]
+    return ([("reference", reference)] if reference else []) + [("best", trial) for trial in best]
 
 
 def _curve_text(comparison: Comparison) -> str:

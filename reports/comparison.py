@@ -19,6 +19,7 @@ from reports.statistics import (
     permutation_p,
     probability_better,
 )
+from reports.wording import points
 from search.records import Predictions, RecordError, SearchOutcome
 
 Verdict = Literal["better", "no reliable difference", "worse"]
@@ -114,12 +115,6 @@ def _verdict(difference: Difference, same_configuration: bool) -> Verdict:
 
 def _is_practically_equal(difference: Difference) -> bool:
     return max(abs(difference.estimate.low), abs(difference.estimate.high)) <= PRACTICALLY_EQUAL
-
-
-def points(value: float) -> str:
-    """A difference of fractions as signed percentage points, with a true minus sign."""
-    text = f"{100 * value:+.2f}".replace("-", "\N{MINUS SIGN}")
-    return "0.00" if float(f"{100 * value:.2f}") == 0.0 else text
 
 
 def _sentence(verdict: Verdict, difference: Difference, outcome: SearchOutcome, images: int) -> str:

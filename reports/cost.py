@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from reports.history import epochs_of
 from reports.privacy import WorkerNames, worker_names
+from reports.trials import epochs_of
 from search.records import SearchOutcome, Status, TrialRecord
 
 _CLOCK_SECONDS: Final = 1.0

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from fashion_model.config import CLASS_NAMES
 from reports.checks import Check
-from reports.comparison import Comparison, points
+from reports.comparison import Comparison
 from reports.cost import Cost
 from reports.history import SearchNumbers
-from reports.wording import count, duration, percent, plural, ratio, signed
+from reports.wording import count, duration, percent, plural, points, ratio, signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.inspection import permutation_importance
 
 from fashion_model.config import TrainConfig
 from search.records import TrialRecord
@@ -59,6 +57,10 @@ def setting_influence(trials: Sequence[TrialRecord]) -> SettingInfluence | None:
 
 
 def _rank(names: Sequence[str], settings: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> SettingInfluence:
+    # a second to load, and only this needs it
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+
     forest = RandomForestRegressor(n_estimators=_TREES, min_samples_leaf=2, oob_score=True, random_state=0, n_jobs=1)
     forest.fit(settings, values)
     explained = float(forest.oob_score_)

@@ -10,11 +10,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-import jinja2
 from markupsafe import Markup
 
 from fashion_model.config import CLASS_NAMES
-from reports import charts, heat, search_charts, wording
+from reports import charts, heat, search_charts
 from reports.checks import Check, self_checks
 from reports.comparison import Comparison, compare
 from reports.cost import Cost, cost
@@ -22,10 +21,10 @@ from reports.findings import Findings, findings
 from reports.history import SearchNumbers, search_numbers
 from reports.pictures import data_uri
 from reports.provenance import Provenance, provenance
+from reports.rendering import render_page
 from reports.report_json import report_json
 from search.records import Predictions, SearchOutcome, load_outcome, load_predictions, write_beside_then_move
 
-_HERE: Final = Path(__file__).parent
 _ICONS: Final = MappingProxyType({"better": "▲", "no reliable difference": "≈", "worse": "▼"})
 
 
@@ -121,17 +120,8 @@ def make_report(outcome: SearchOutcome, predictions: Predictions) -> Report:
 
 
 def render(report: Report) -> str:
-    """The page as one self-contained HTML text. Every value is escaped; only our own SVG and CSS go in as they are."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    css = Markup((_HERE / "page.css").read_text(encoding="utf-8"))  # noqa: S704 - our own file, no input in it
-    template = environment.get_template("page.html")
-    return template.render(r=report, w=wording, css=css, class_names=CLASS_NAMES, icon=_ICONS, points=wording.points)
+    """The page as one self-contained HTML text."""
+    return render_page("page.html", r=report, class_names=CLASS_NAMES, icon=_ICONS)
 
 
 def _figures(outcome: SearchOutcome, comparison: Comparison, search: SearchNumbers, spent: Cost) -> Figures:

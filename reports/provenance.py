@@ -5,16 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.comparison import Comparison
+from reports.facts import Fact, setting_facts
 from reports.privacy import without_credentials, without_folders
 from search.records import SearchOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A name and its value, both as text."""
-
-    name: str
-    value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +46,7 @@ def provenance(outcome: SearchOutcome, comparison: Comparison) -> Provenance:
         command=without_credentials(outcome.command),
         started=outcome.started,
         ended=outcome.ended,
-        settings=tuple(
-            Fact(name, _setting(name, value, outcome.command)) for name, value in sorted(outcome.settings.items())
-        ),
+        settings=setting_facts(outcome.settings, outcome.command),
         versions=tuple(Fact(name, str(value)) for name, value in sorted(outcome.environment.versions.items())),
         machine=_machine(outcome),
         data=_data(outcome),
@@ -63,14 +54,6 @@ def provenance(outcome: SearchOutcome, comparison: Comparison) -> Provenance:
         models=_models(comparison),
         load_path=comparison.best.shown().model_file,
     )
-
-
-def _setting(name: str, value: object, command: str) -> str:
-    text = "—" if value is None else "yes" if value is True else "no" if value is False else str(value)
-    text = without_credentials(text)
-    if name == "address" and value is not None and text not in command:
-        return "…"  # a host that came from the environment
-    return text if text in command else without_folders(text)
 
 
 def _machine(outcome: SearchOutcome) -> tuple[Fact, ...]:

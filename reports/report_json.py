@@ -1,9 +1,7 @@
-"""Every number of the page as JSON: the one place where records become dictionaries."""
+"""Every number of the finished page as JSON: the one place where its records become dictionaries."""
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -11,24 +9,23 @@ from reports.checks import Check
 from reports.comparison import Comparison
 from reports.cost import Cost
 from reports.history import SearchNumbers
+from reports.json_text import json_text
 from reports.model_summary import ClassificationReport, ClassScore, ModelSummary, RunNumbers
 from reports.provenance import Provenance
 from reports.statistics import Estimate
 
-SCHEMA: Final = 1
 _KEPT_APART: Final = ("reference", "best", "verdict", "sentence")
 
 
 def report_json(
     comparison: Comparison, search: SearchNumbers, spent: Cost, checks: tuple[Check, ...], source: Provenance
 ) -> bytes:
-    """The report as JSON text: accuracies and differences are fractions, times ISO-8601 UTC or seconds, NaN is null.
+    """The report as JSON text: accuracies and differences are fractions.
 
     `models.<reference|best>.runs[s]` holds each run's `confusion_matrix` (rows true, columns predicted) and
     `classification_report` (as scikit-learn's output_dict), `shown_run` the index of the one the page shows.
     """
-    document = {
-        "schema": SCHEMA,
+    numbers = {
         "verdict": comparison.verdict,
         "sentence": comparison.sentence,
         "comparison": {name: value for name, value in asdict(comparison).items() if name not in _KEPT_APART},
@@ -38,7 +35,7 @@ def report_json(
         "checks": [asdict(check) for check in checks],
         "reproduce": asdict(source),
     }
-    return (json.dumps(_without_nan(document), indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
+    return json_text(numbers, finished=True)
 
 
 def _model(model: ModelSummary) -> dict[str, Any]:
@@ -74,11 +71,3 @@ def _classification(report: ClassificationReport) -> dict[str, Any]:
 
 def _score(score: ClassScore) -> dict[str, float]:
     return {"precision": score.precision, "recall": score.recall, "f1-score": score.f1, "support": score.support}
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(name): _without_nan(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""Pictures of the search: every trial and the best so far, who stopped where, who worked when."""
+"""Pictures of the search, finished or not: every trial and the best so far, who stopped where, who worked when."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from matplotlib.ticker import MaxNLocator
 
 from reports import svg
 from reports.cost import Bar, Timeline
-from reports.history import SearchNumbers
 from reports.influence import SettingInfluence
+from reports.trials import TrialNumbers
 
 _MARKERS = {"COMPLETE": "o", "PRUNED": "v", "FAIL": "x"}
 _STATUS_COLOURS = {"COMPLETE": svg.BEST, "PRUNED": svg.REFERENCE, "FAIL": svg.WORSE}
@@ -16,8 +16,11 @@ _STATUS_WORDS = {"COMPLETE": "complete", "PRUNED": "stopped early", "FAIL": "fai
 LANES_SHOWN = 32
 
 
-def history(search: SearchNumbers) -> str:
-    """Validation accuracy of each trial by number, marker by status, and the best so far as a step line."""
+def history(search: TrialNumbers, ringed: str = "chosen") -> str:
+    """Validation accuracy of each trial by number, marker by status, and the best so far as a step line.
+
+    `ringed` says in one or two words what the ring around the best trial means.
+    """
     figure, (axes,) = svg.new_figure(3.2)
     for status, marker in _MARKERS.items():
         ended = [point for point in search.trials if point.status == status]
@@ -28,23 +31,25 @@ def history(search: SearchNumbers) -> str:
     steps = [(point.number, 100 * point.best_so_far) for point in search.trials if point.best_so_far is not None]
     if steps:
         axes.step(*zip(*steps, strict=True), where="post", color=svg.INK, linewidth=1.4, label="best so far")
-    _mark_winner(axes, search)
+    _mark_best(axes, search, ringed)
     _mark_without_value(axes, search)
     _clip_low(axes, search)
     axes.set(xlabel="trial", ylabel="validation accuracy, %")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     svg.add_legend(axes, columns=5)
-    return svg.to_svg(figure, svg.Caption(name="history", title="Search history", description=_history_text(search)))
+    return svg.to_svg(
+        figure, svg.Caption(name="history", title="Search history", description=_history_text(search, ringed))
+    )
 
 
-def _mark_winner(axes: Axes, search: SearchNumbers) -> None:
+def _mark_best(axes: Axes, search: TrialNumbers, ringed: str) -> None:
     for point in search.trials:
         if point.is_best and point.value is not None:
             place = [point.number], [100 * point.value]
-            axes.plot(*place, "o", markersize=12, markerfacecolor="none", markeredgecolor=svg.INK, label="chosen")
+            axes.plot(*place, "o", markersize=12, markerfacecolor="none", markeredgecolor=svg.INK, label=ringed)
 
 
-def _mark_without_value(axes: Axes, search: SearchNumbers) -> None:
+def _mark_without_value(axes: Axes, search: TrialNumbers) -> None:
     """Crosses on the axis: trials that failed before their first epoch ended."""
     numbers = [point.number for point in search.trials if point.value is None]
     if numbers:
@@ -53,7 +58,7 @@ def _mark_without_value(axes: Axes, search: SearchNumbers) -> None:
         axes.plot(numbers, heights, "x", color=svg.WORSE, transform=axis, clip_on=False, label="failed, no epoch")
 
 
-def _clip_low(axes: Axes, search: SearchNumbers) -> None:
+def _clip_low(axes: Axes, search: TrialNumbers) -> None:
     """Keep a few diverged trials from flattening all others: the axis starts below the tenth percentile."""
     values = sorted(100 * point.value for point in search.trials if point.value is not None)
     if len(values) >= 10:
@@ -66,15 +71,15 @@ def _clip_low(axes: Axes, search: SearchNumbers) -> None:
             axes.text(1.0, 0.03, words, transform=axes.transAxes, ha="right", color=svg.MUTED)
 
 
-def _history_text(search: SearchNumbers) -> str:
+def _history_text(search: TrialNumbers, ringed: str) -> str:
     counts, best = search.counts, next((point for point in search.trials if point.is_best), None)
     value = (
-        f" The chosen trial {best.number} reached {100 * best.value:.2f}%." if best and best.value is not None else ""
+        f" Trial {best.number} ({ringed}) reached {100 * best.value:.2f}%." if best and best.value is not None else ""
     )
     return f"{counts.complete} trials complete, {counts.pruned} stopped early, {counts.failed} failed.{value}"
 
 
-def rungs(search: SearchNumbers) -> str:
+def rungs(search: TrialNumbers) -> str:
     """How many trials reached each epoch; the darker part ended there."""
     figure, (axes,) = svg.new_figure(2.1)
     epochs = [rung.epoch for rung in search.rungs]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from reports.comparison import points as points
-from reports.statistics import Estimate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # it would load SciPy, which a report of a search under way has no time for
+    from reports.statistics import Estimate
 
 MINUS = "\N{MINUS SIGN}"
+
+
+def points(value: float) -> str:
+    """A difference of fractions as signed percentage points, with a true minus sign."""
+    text = f"{100 * value:+.2f}".replace("-", MINUS)
+    return "0.00" if float(f"{100 * value:.2f}") == 0.0 else text
 
 
 def percent(value: float | None, digits: int = 2) -> str:

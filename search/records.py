@@ -1,21 +1,18 @@
-"""The records that flow from the search to the report, and their JSON form, `outcome.json`.
+"""The records that flow from the search to the report, and their JSON form, `outcome.json` or `state.json`.
 
     TrialRecord     one trial of the study, as it ended
     FinalistScore   a finalist, scored again on fresh seeds
     FinalRun        one retraining, scored on the test set
     SearchOutcome   all of it, with what is needed to judge and repeat it
+    SearchState     what there is of a search that has not ended
 
 The per-image arrays lie beside it in `predictions.npz` (`Predictions`). Nothing here imports Ray, Optuna or Keras.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,15 +21,14 @@ import numpy.typing as npt
 
 from fashion_model.config import TrainConfig
 from fashion_model.result import TrainResult
+from search.record_file import RecordError as RecordError
+from search.record_file import load_record, save_record
+from search.record_file import write_beside_then_move as write_beside_then_move
 
 SCHEMA: Final = 1
 
 Status = Literal["COMPLETE", "PRUNED", "FAIL"]
 ModelName = Literal["reference", "best"]
-
-
-class RecordError(ValueError):
-    """A run folder's file that cannot be read back: missing, damaged, or of another schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +40,11 @@ class TrialRecord:
     is PRUNED or FAIL, and is empty for COMPLETE. `worker` is host and process id, empty if none took it.
     Times are ISO-8601 UTC; `seconds` is the time on the worker, `cpu_seconds` its process's CPU time.
     `config` is None only for a trial that failed before a valid configuration existed.
+
+    `attempts` is how many times it was started: 1 unless a driver, worker or machine died under it, or the search was
+    interrupted. `note` says what happened on the way, such as a discarded checkpoint. `lineage` is the number of its
+    first attempt, None if this is the first. A trial that is run again may have another number, the reference too:
+    `is_reference` finds it.
     """
 
     number: int
@@ -58,6 +59,9 @@ class TrialRecord:
     ended: str
     seconds: float
     cpu_seconds: float
+    attempts: int = 1
+    note: str = ""
+    lineage: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +140,7 @@ class SearchOutcome:
     """A search to its end.
 
     `settings` are the resolved command-line settings by name; `best_trial` is the number of the trial that
-    the finalists' scores chose (the reference itself, trial 0, if nothing beat it). `finals` holds the
+    the finalists' scores chose (the reference's own, if nothing beat it). `finals` holds the
     reference's runs and the best's, on the same seeds in the same order.
     """
 
@@ -161,6 +165,31 @@ class SearchOutcome:
         return tuple(run for run in self.finals if run.model == model)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchState:
+    """A search that has not ended, as it stands.
+
+    `ending` says why it stopped and completes "the search was …", such as "interrupted by Ctrl-C", or is a clause of
+    its own, such as "the database could not be written". `resume` is the command that goes on. `stage` is where it
+    stopped: "search", "finalists" or "retrain". `waiting` counts trials that were under way and will be run again;
+    `finalists` are those scored so far. `started` and `saved` are ISO-8601 UTC.
+    """
+
+    study: str
+    command: str
+    settings: Mapping[str, Any]
+    started: str
+    saved: str
+    ending: str
+    resume: str
+    trials_planned: int
+    stage: str
+    trials: tuple[TrialRecord, ...]
+    waiting: int
+    finalists: tuple[FinalistScore, ...] = ()
+    schema: int = SCHEMA
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Predictions:
     """Per-image results on the test set, for n test images and k seeds.
@@ -177,23 +206,9 @@ class Predictions:
     grid_labels: npt.NDArray[np.uint8]
 
 
-def write_beside_then_move(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader finds the old file or the whole new one, never a part."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def save_outcome(outcome: SearchOutcome, path: Path) -> None:
     """Write `outcome` as JSON, atomically."""
-    text = json.dumps(asdict(outcome), indent=1, allow_nan=False)
-    write_beside_then_move(path, text.encode())
+    save_record(outcome, path)
 
 
 def load_outcome(path: Path) -> SearchOutcome:
@@ -202,24 +217,23 @@ def load_outcome(path: Path) -> SearchOutcome:
     Raises:
         RecordError: when the file is missing, is not JSON, or has another schema or other fields.
     """
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RecordError(
-            f"{path} must be the outcome of a finished search. Received: {error}. Run the search to its end first."
-        ) from error
-    if not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
-        found = raw.get("schema") if isinstance(raw, dict) else type(raw).__name__
-        raise RecordError(
-            f"{path} must have schema {SCHEMA}. Received: {found}. Read it with the version that wrote it."
-        )
-    try:
-        outcome = _build(SearchOutcome, raw)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RecordError(
-            f"{path} must have the fields of schema {SCHEMA}. Received: {error!r}. The file is damaged."
-        ) from error
-    return typing.cast(SearchOutcome, outcome)
+    wanted = "the outcome of a finished search"
+    return load_record(SearchOutcome, path, SCHEMA, wanted, "Run the search to its end first.")
+
+
+def save_state(state: SearchState, path: Path) -> None:
+    """Write `state` as JSON, atomically."""
+    save_record(state, path)
+
+
+def load_state(path: Path) -> SearchState:
+    """Read what `save_state` wrote.
+
+    Raises:
+        RecordError: when the file is missing, is not JSON, or has another schema or other fields.
+    """
+    wanted = "the state of a search that has not ended"
+    return load_record(SearchState, path, SCHEMA, wanted, "Name the folder of a search that was interrupted.")
 
 
 def save_predictions(predictions: Predictions, path: Path) -> None:
@@ -246,21 +260,3 @@ def load_predictions(path: Path) -> Predictions:
         raise RecordError(
             f"{path} must hold the predictions of a finished search. Received: {error}. The file is damaged."
         ) from error
-
-
-def _build(kind: Any, raw: Any) -> Any:
-    """`raw`, as JSON gave it, as an instance of the type `kind`: records, tuples and optional values."""
-    if is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        unknown = sorted(set(raw) - set(hints))
-        if unknown:
-            raise KeyError(f"unknown fields {unknown}")
-        return kind(**{name: _build(hints[name], value) for name, value in raw.items()})  # type: ignore[operator]
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is types.UnionType:
-        present = next(option for option in arguments if option is not type(None))
-        return None if raw is None else _build(present, raw)
-    if origin is tuple:
-        kinds = [arguments[0]] * len(raw) if arguments[-1] is Ellipsis else arguments
-        return tuple(_build(item_kind, item) for item_kind, item in zip(kinds, raw, strict=True))
-    return raw

@@ -1,4 +1,5 @@
-"""Synthetic finished searches, the same on every call: a SearchOutcome with its Predictions, small or real in size."""
+"""Synthetic searches, the same on every call: a SearchOutcome with its Predictions, small or real in size; and the
+state of one that stopped on the way."""
 
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ from search.records import (
     ModelName,
     Predictions,
     SearchOutcome,
+    SearchState,
     StageTimes,
     TrialRecord,
     save_outcome,
@@ -228,6 +230,24 @@ def _environment() -> Environment:
         gpus=0.0,
         gpu_model="",
         nodes=1,
+    )
+
+
+def stopped(plan: Plan, ended: int) -> SearchState:
+    """That search as it was when its first `ended` trials had ended and Ctrl-C was pressed."""
+    outcome = finish(plan).outcome
+    return SearchState(
+        study=outcome.study,
+        command=outcome.command,
+        settings=outcome.settings,
+        started=outcome.started,
+        saved=(START + timedelta(minutes=17)).isoformat(),
+        ending="interrupted by Ctrl-C",
+        resume=f"python -m search.run --resume runs/{plan.study}",
+        trials_planned=plan.trials,
+        stage="search",
+        trials=outcome.trials[:ended],
+        waiting=2,
     )
 
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: it fits a telephone, and its figures are drawn in the theme's colours.
+"""Both pages in a real browser: they fit a telephone, and their figures are drawn in the theme's colours.
 
 pytest -m browser tests/reports/test_browser.py
 """
@@ -9,14 +9,17 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reports.interim import write_interim
 from reports.page import write_report
-from tests.reports.conftest import Finish, Plan
+from search.records import save_state
+from tests.reports.conftest import Finish, Plan, finish, stopped
 
 pytestmark = [
     pytest.mark.browser,
@@ -40,7 +43,8 @@ document.getElementById("frame").addEventListener("load", function () {{
     ink: page.defaultView.getComputedStyle(page.body).color,
     cells: page.querySelectorAll("#confusion-best tbody td").length,
     images: [...page.images].every(image => image.naturalWidth === 28),
-    strokes: [...page.querySelectorAll("#result svg path")].map(e => page.defaultView.getComputedStyle(e).stroke),
+    strokes: [...page.querySelectorAll("#result svg path, #search svg path")].map(e =>
+      page.defaultView.getComputedStyle(e).stroke),
   }});
 }});
 </script></body>"""
@@ -66,9 +70,23 @@ def measure(folder: Path, width: int, *flags: str) -> dict[str, Any]:
     return measured
 
 
+@pytest.fixture(scope="module")
+def interim(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A search that stopped among the finalists, with words too long for a telephone."""
+    run_dir = tmp_path_factory.mktemp("interim")
+    state = stopped(Plan(trials=30, study="s" * 64), 23)
+    finalists = finish(Plan(trials=30)).outcome.finalists
+    state = replace(state, stage="finalists", finalists=finalists, ending=f"stopped by {'y' * 90}")
+    save_state(replace(state, resume=f"python -m search.run --resume {'x' * 90}"), run_dir / "state.json")
+    write_interim(run_dir)
+    (run_dir / "report.html").rename(run_dir / "page.html")
+    return run_dir
+
+
 @pytest.mark.parametrize("width", [400, 768, 1400])
-def test_nothing_sticks_out_at_the_side(folder: Path, width: int) -> None:
-    measured = measure(folder, width)
+@pytest.mark.parametrize("page", ["folder", "interim"])
+def test_nothing_sticks_out_at_the_side(page: str, width: int, request: pytest.FixtureRequest) -> None:
+    measured = measure(request.getfixturevalue(page), width)
     assert measured["outside"] == []
     assert measured["scroll"] <= measured["width"]
 
@@ -79,8 +97,10 @@ def test_tables_and_thumbnails_are_there(folder: Path) -> None:
     assert measured["images"]
 
 
-def test_dark_mode_recolours_text_and_drawings(folder: Path) -> None:
-    light, dark = measure(folder, 800), measure(folder, 800, "--blink-settings=preferredColorScheme=0")
+@pytest.mark.parametrize("page", ["folder", "interim"])
+def test_dark_mode_recolours_text_and_drawings(page: str, request: pytest.FixtureRequest) -> None:
+    run_dir = request.getfixturevalue(page)
+    light, dark = measure(run_dir, 800), measure(run_dir, 800, "--blink-settings=preferredColorScheme=0")
     assert light["ink"] == "rgb(20, 22, 27)"
     assert dark["ink"] == "rgb(233, 235, 240)"
     assert light["ink"] in light["strokes"]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from fashion_model.config import REFERENCE
-from reports.comparison import Comparison, compare, points
+from reports.comparison import Comparison, compare
 from reports.statistics import Estimate
+from reports.wording import points
 from search.records import ModelName, RecordError
 from tests.reports.conftest import Finish, FinishedSearch, Plan
 

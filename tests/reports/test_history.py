@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from fashion_model.config import REFERENCE
-from reports.history import parameter_rows, search_numbers
+from reports.history import search_numbers
+from reports.parameters import parameter_rows
 from reports.privacy import WorkerNames, without_credentials, without_folders
 from tests.reports.conftest import TUNED, Finish, Plan
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -24,44 +23,9 @@ from reports.page import write_report
 from reports.provenance import provenance
 from search.records import RecordError
 from tests.reports.conftest import Finish, FinishedSearch, Plan
+from tests.reports.parsed_page import Page
 
 ROOT = Path(__file__).parents[2]
-VOID = {"meta", "img", "br", "link", "input", "hr"}
-
-
-class Page(HTMLParser):
-    """The page's tables by id (rows of cell texts), every tag and attribute, and the tags left open."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tables: dict[str, list[list[str]]] = {}
-        self.attributes: list[tuple[str, str, str]] = []
-        self.open: list[str] = []
-        self.mismatches: list[str] = []
-        self._table: list[list[str]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs] or [(tag, "", "")]
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "table":
-            self._table = self.tables.setdefault(dict(attrs).get("id") or "", [])
-        if tag == "tr":
-            self._table.append([])
-        if tag in ("td", "th"):
-            self._table[-1].append("")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.mismatches.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        if any(tag in self.open for tag in ("td", "th")):
-            self._table[-1][-1] += data
 
 
 def counts(page: Page, name: str) -> npt.NDArray[np.int64]:
@@ -184,6 +148,7 @@ def test_hosts_and_folders_stay_out(text: str, folder: Path) -> None:
 
 def test_report_json_states_its_schema_and_has_no_nan(numbers: dict[str, Any], folder: Path) -> None:
     assert numbers["schema"] == 1
+    assert numbers["finished"] is True
     written = (folder / "report.json").read_text(encoding="utf-8")
     json.loads(written, parse_constant=pytest.fail)  # called for NaN and Infinity alone
     assert numbers["verdict"] in ("better", "no reliable difference", "worse")
@@ -240,6 +205,25 @@ def test_the_verdict_sentence_is_the_one_returned(search: FinishedSearch, text: 
     sentence = compare(search.outcome, search.predictions).sentence
     assert f'id="verdict-sentence">{sentence}</p>' in text
     assert numbers["sentence"] == sentence
+
+
+def test_trial_numbers_may_have_gaps_and_the_reference_any_of_them(make: Finish, tmp_path: Path) -> None:
+    search = make(Plan())
+    trials = [replace(trial, number=7 * trial.number + 3) for trial in search.outcome.trials]
+    lost = replace(trials[0], number=1, status="FAIL", reason="its machine was lost", value=None, intermediate=())
+    trials[0] = replace(trials[0], attempts=2, lineage=1, note="went on from epoch 2")
+    finalists = tuple(replace(score, trial=7 * score.trial + 3) for score in search.outcome.finalists)
+    best = 7 * search.outcome.best_trial + 3
+    outcome = replace(search.outcome, trials=(lost, *trials), finalists=finalists, best_trial=best)
+    write_report(replace(search, outcome=outcome).write(tmp_path))
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    rows = {row[0]: row[-1] for row in page.tables["trials"]}
+    assert rows["1 reference"] == "its machine was lost"
+    assert rows["3 reference"] == "2 attempts, the first as trial 1; went on from epoch 2"
+    assert f"{best} ★" in rows
+    numbers = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert numbers["search"]["restarted"] == 1
+    assert next(check for check in numbers["checks"] if check["code"] == "D1")["level"] == "ok"
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -20,16 +21,21 @@ from search.records import (
     Predictions,
     RecordError,
     SearchOutcome,
+    SearchState,
     StageTimes,
     TrialRecord,
     load_outcome,
     load_predictions,
+    load_state,
     save_outcome,
     save_predictions,
+    save_state,
     write_beside_then_move,
 )
 
 GOLDEN = Path(__file__).parent / "golden" / "outcome.json"
+GOLDEN_STATE = GOLDEN.with_name("state.json")
+BEFORE_ATTEMPTS = GOLDEN.with_name("outcome-before-attempts.json")
 
 
 def complete_trial() -> TrialRecord:
@@ -112,6 +118,24 @@ def outcome() -> SearchOutcome:
     )
 
 
+def state() -> SearchState:
+    again = replace(complete_trial(), number=3, attempts=2, note="a checkpoint was discarded", lineage=0)
+    return SearchState(
+        study="s",
+        command="python -m search.run --trials 4",
+        settings={"trials": 4},
+        started="2026-01-01T00:00:00+00:00",
+        saved="2026-01-01T00:05:00+00:00",
+        ending="interrupted by Ctrl-C",
+        resume="python -m search.run --resume runs/s",
+        trials_planned=4,
+        stage="finalists",
+        trials=(again,),
+        waiting=1,
+        finalists=outcome().finalists,
+    )
+
+
 def predictions() -> Predictions:
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet(np.ones(10), (2, 6)).astype(np.float32)
@@ -132,9 +156,50 @@ def test_an_outcome_comes_back_equal(tmp_path: Path) -> None:
 
 
 def test_the_form_on_disk_is_the_golden_one(tmp_path: Path) -> None:
-    """A change here is a change of SCHEMA: older run folders could no longer be read."""
+    """A change here, but for a new field with a default, is a change of SCHEMA: older run folders could not be read."""
     save_outcome(outcome(), tmp_path / "outcome.json")
     assert (tmp_path / "outcome.json").read_text(encoding="utf-8") == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_an_outcome_written_before_trials_counted_their_attempts_is_still_read() -> None:
+    read = load_outcome(BEFORE_ATTEMPTS)
+    assert read == outcome()
+    assert [(trial.attempts, trial.note, trial.lineage) for trial in read.trials] == [(1, "", None)] * 2
+
+
+def test_a_state_comes_back_equal_and_its_form_is_the_golden_one(tmp_path: Path) -> None:
+    save_state(state(), tmp_path / "state.json")
+    assert load_state(tmp_path / "state.json") == state()
+    assert (tmp_path / "state.json").read_text(encoding="utf-8") == GOLDEN_STATE.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema": SCHEMA + 1}, rf"state.json must have schema {SCHEMA}. Received: {SCHEMA + 1}."),
+        ({"surprise": 1}, r"must have the fields of schema .*unknown fields \['surprise'\]"),
+        ({"waiting": "one"}, "must have the fields of schema .*'one' where <class 'int'> belongs"),
+        ({"settings": []}, r"must have the fields of schema .*\[\] where"),
+        ({"trials": [[]]}, r"must have the fields of schema .*\[\] where TrialRecord belongs"),
+        ({"trials": None}, "must have the fields of schema"),
+    ],
+)
+def test_a_state_of_another_form_is_refused(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps(json.loads(GOLDEN_STATE.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    with pytest.raises(RecordError, match=message):
+        load_state(path)
+
+
+@pytest.mark.parametrize(("load", "other"), [(load_state, GOLDEN), (load_outcome, GOLDEN_STATE)])
+def test_an_outcome_is_no_state_and_a_state_no_outcome(load: Callable[[Path], object], other: Path) -> None:
+    with pytest.raises(RecordError, match=r"must have the fields of schema .*unknown fields"):
+        load(other)
+
+
+def test_a_missing_state_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match=r"state.json must be the state of a search that has not ended"):
+        load_state(tmp_path / "state.json")
 
 
 def test_runs_are_found_by_model() -> None:
