@@ -14,9 +14,12 @@ from typing import Any, Final
 from cluster.resources import ClusterSize
 
 _CONNECT_TIMEOUT_SECONDS: Final = 10
+# Ray speaks gRPC, and so HTTP/2: both sides begin with their settings, a frame of type 4
+_HTTP2_SETTINGS: Final = b"\x04"
+_HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _HTTP2_SETTINGS + bytes(5)
 _PROJECT: Final = Path(__file__).resolve().parent.parent
 
-# Read by Ray when it is imported or started. Each is its documented switch for something that the search does itself.
+# Read by Ray when it is imported or started. Each is its switch for something that the search does itself.
 _RAY_SWITCHES: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_COLOR_PREFIX": "0",  # log.txt is no terminal
@@ -25,6 +28,8 @@ _RAY_SWITCHES: Final = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own makes Ctrl-C look like success
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial without a value is a failed trial, not the end of the search
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    # wait until it is known what broke the line to a worker, rather than 1 s: a lost machine is found out after 14 s
+    "RAY_timeout_ms_task_wait_for_death_info": "30000",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # leave CUDA_VISIBLE_DEVICES alone for tasks without a GPU
 }
 
@@ -66,10 +71,15 @@ def connected(address: str | None) -> Iterator[ClusterSize]:
 
 
 def _require_listener(address: str | None) -> None:
-    """Ask the port first: where nothing listens, `ray.init` keeps trying for minutes."""
+    """Ask the port first: where nothing listens, or something that is no Ray, `ray.init` keeps trying for minutes."""
     match = re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address or "")
     if match:
-        socket.create_connection((match[1], int(match[2])), timeout=_CONNECT_TIMEOUT_SECONDS).close()
+        with socket.create_connection((match[1], int(match[2])), timeout=_CONNECT_TIMEOUT_SECONDS) as connection:
+            if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+                return
+            connection.sendall(_HTTP2_GREETING)
+            if connection.recv(9)[3:4] != _HTTP2_SETTINGS:
+                raise ConnectionError("what listens there is no Ray")
 
 
 def _size(ray: Any) -> ClusterSize:

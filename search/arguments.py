@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -11,8 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from search.settings import PRUNERS, SAMPLERS, Settings, SettingsError, read_file
+from search.settings import PRUNERS, SAMPLERS, Settings, SettingsError, read_file, read_run
 
+_CONFIG: Final = "config.json"
+_RUNS: Final = "runs"  # the default of --output
 _DESCRIPTION: Final = """\
 Search the hyperparameters of the documented Fashion-MNIST CNN, retrain the reference and the best
 configuration on equal terms, and report whether tuning helped, by how much, and at what cost.
@@ -23,18 +26,23 @@ examples:
   python -m search.run --local --train-size 2000 --epochs 1 --retrain-seeds 1
                                                        one trial in this process, without Ray, in under a minute
   python -m search.run --address 10.0.0.1:6379         on a running Ray cluster
+  python -m search.run --resume                        go on with the last run, wherever it stopped
+  python -m search.run --resume runs/NAME --trials 80  take a run of 50 trials to 80
   python -m search.run --report-only runs/NAME         build a run's report again
 
-exit codes: 0 done · 1 a fault of ours · 2 usage · 3 fewer trials than asked for, or none that completed
-            4 data or storage · 130 interrupted
+exit codes: 0 done · 1 a fault of ours · 2 usage, or a study of other terms · 3 fewer trials than asked for, or too
+            many failed · 4 data or storage · 5 another driver has the study · 130 Ctrl-C, 143 SIGTERM: resumable
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to do: a search with `settings`, only its plan, only the settings, or only the report of `report_only`."""
+    """What to do: a search with `settings`, only its plan, only the settings, or only the report of `report_only`.
+
+    `resume` says that the run is there, and is to go on."""
 
     settings: Settings
+    resume: bool
     report_only: Path | None
     dry_run: bool
     print_config: bool
@@ -52,11 +60,15 @@ def parse(arguments: Sequence[str] | None) -> Request:
     flags = vars(_parser().parse_args(arguments))
     names = [field.name for field in fields(Settings)]
     given = {name: flags[name] for name in names if flags[name] is not None}
-    values = _defaults(flags) | (read_file(flags["config"]) if flags["config"] else {}) | _environment(given) | given
-    settings = Settings(**values)
+    run = _run_to_resume(flags) if flags["resume"] else {}
+    file = read_file(flags["config"]) if flags["config"] else {}
+    where = {"output": run["output"]} if run else {}  # --output only says where to look for the run
+    settings = Settings(**(_defaults(flags) | run | file | _environment(given) | given | where))
+    _require_password(settings)
     _check_extras(settings.sampler)
     return Request(
         settings=settings,
+        resume=bool(flags["resume"]),
         report_only=flags["report_only"],
         dry_run=flags["dry_run"],
         print_config=flags["print_config"],
@@ -64,6 +76,40 @@ def parse(arguments: Sequence[str] | None) -> Request:
         verbosity=flags["verbose"] - flags["quiet"],
         show_progress=not flags["no_progress"],
     )
+
+
+def _run_to_resume(flags: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the run that --resume names."""
+    for flag in ("name", "overwrite"):
+        if flags[flag]:
+            raise SettingsError(f"--{flag} is for a new run. Received: with --resume. Leave it out.")
+    folder = _find_run(flags["resume"], Path(flags["output"] or _RUNS))
+    values = read_run(folder / _CONFIG)
+    if values.get("name") != folder.name:
+        raise SettingsError(
+            f"A run's folder has its study's name. Received: {folder}, of study {values.get('name')}. Rename it back."
+        )
+    return values | {"output": str(folder.parent), "overwrite": False}
+
+
+def _find_run(asked: str, output: Path) -> Path:
+    if asked != "latest":
+        found = next((folder for folder in (Path(asked), output / asked) if (folder / _CONFIG).is_file()), None)
+        if found is None:
+            raise SettingsError(f"--resume must name a run's folder. Received: {asked}, which has no {_CONFIG}.")
+        return found
+    runs = sorted(output.glob(f"*/{_CONFIG}"), key=lambda file: file.stat().st_mtime)
+    if not runs:
+        raise SettingsError(f"--resume needs a run to go on with. Received: none in {output}. Name one, or --output.")
+    return runs[-1].parent
+
+
+def _require_password(settings: Settings) -> None:
+    """config.json has no password in it."""
+    if settings.storage and ":***@" in settings.storage:
+        raise SettingsError(
+            f"The password of --storage is not kept. Received: {settings.storage}. Give --storage again, with it."
+        )
 
 
 def _check_extras(sampler: str) -> None:
@@ -92,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_search(parser.add_argument_group("search"))
     _add_place(parser.add_argument_group("where it runs"))
+    _add_limits(parser.add_argument_group("when to give up"))
     _add_run(parser.add_argument_group("the run folder"))
     _add_other(parser.add_argument_group("other"))
     return parser
@@ -134,10 +181,38 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
 def _add_run(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--name", help="name of the run and of its study (default: the time, UTC)")
     group.add_argument("--output", metavar="DIR", help="where run folders are made (default runs)")
+    resume_help = "go on with a run wherever it stopped: its folder, or the last one (default latest)"
+    group.add_argument("--resume", nargs="?", const="latest", metavar="DIR", help=resume_help)
     group.add_argument("--overwrite", action="store_const", const=True, help="delete a run folder of that name first")
     group.add_argument(
         "--storage", metavar="URL", help="SQLAlchemy URL of the study's database (default: study.db in the run folder)"
     )
+
+    path_help = "where checkpoints lie: a folder or URI that every machine reaches (default: in the run folder)"
+    group.add_argument("--storage-path", metavar="URI", help=path_help)
+
+
+def _add_limits(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--trial-timeout",
+        type=_duration,
+        metavar="T",
+        help="end an attempt at a trial after this long: 90, 90s, 15m, 2h",
+    )
+    group.add_argument(
+        "--time-budget", type=_duration, metavar="T", help="end the search after this long, and retrain what it found"
+    )
+    group.add_argument(
+        "--max-failures", type=int, metavar="M", help="end the search when so many trials in a row fail (default 10)"
+    )
+
+
+def _duration(text: str) -> float:
+    """Seconds; argparse says what is wrong with another text."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"a duration must be like 90, 90s, 15m or 2h. Received: {text}")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def _add_other(group: argparse._ArgumentGroup) -> None:

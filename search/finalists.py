@@ -13,10 +13,12 @@ from typing import Final
 
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
+from search.faults import Fault, SearchBroken
 from search.job import Job, JobData, JobResult
-from search.place import Place, TrialPlan
+from search.place import TrialPlan
 from search.records import FinalistScore, TrialRecord
 from search.seeds import Stream, derive
+from search.trainings import Trainings
 
 _SEEDS_EACH: Final = 2
 
@@ -37,16 +39,28 @@ def choose_finalists(trials: Sequence[TrialRecord], most: int) -> tuple[Finalist
 
 
 def rescore(
-    place: Place,
+    trainings: Trainings,
     finalists: Sequence[Finalist],
     splits: TrainingSplits,
     plan: TrialPlan,
     on_done: Callable[[Job], None],
 ) -> tuple[FinalistScore, ...]:
-    """Train each finalist on fresh seeds, the same for all, and score it on the validation images."""
+    """Train each finalist on fresh seeds, the same for all, and score it on the validation images.
+
+    A training that fails scores 0 on its seed: a configuration that diverges by bad luck is not the best.
+
+    Raises:
+        SearchBroken: when all of them fail.
+    """
     seeds = tuple(derive(plan.seed, Stream.FINALIST, index) for index in range(_SEEDS_EACH))
-    jobs = [Job(f"trial {f.trial}", f.config, plan.epochs, seed, keep_model=False) for f in finalists for seed in seeds]
-    results = place.run_jobs(jobs, JobData(splits.train, splits.validation), on_done)
+    jobs = [_job(finalist, plan.epochs, seed, splits) for finalist in finalists for seed in seeds]
+    results = trainings.run(jobs, lambda: JobData(splits.train, splits.validation), on_done)
+    faults = [result for result in results if isinstance(result, Fault)]
+    if len(faults) == len(results):
+        raise SearchBroken(
+            f"Some finalist must train on a fresh seed. Received: all {len(faults)} trainings failed, the first for "
+            f"this reason: {faults[0]}. The trace is in log.txt; mend the cause, then resume."
+        )
     groups = [results[start : start + _SEEDS_EACH] for start in range(0, len(results), _SEEDS_EACH)]
     return tuple(_score(finalist, seeds, group) for finalist, group in zip(finalists, groups, strict=True))
 
@@ -61,12 +75,24 @@ def jobs_count(finalists: int) -> int:
     return finalists * _SEEDS_EACH
 
 
-def _score(finalist: Finalist, seeds: tuple[int, ...], results: Sequence[JobResult]) -> FinalistScore:
+def _job(finalist: Finalist, epochs: int, seed: int, splits: TrainingSplits) -> Job:
+    return Job(
+        label=f"trial {finalist.trial}",
+        config=finalist.config,
+        epochs=epochs,
+        seed=seed,
+        keep_model=False,
+        data=f"validation of split {splits.sha256}",
+    )
+
+
+def _score(finalist: Finalist, seeds: tuple[int, ...], results: Sequence[JobResult | Fault]) -> FinalistScore:
+    trained = [result for result in results if isinstance(result, JobResult)]
     return FinalistScore(
         trial=finalist.trial,
         search_value=finalist.value,
         seeds=seeds,
-        fresh_values=tuple(result.accuracy for result in results),
-        seconds=sum(result.train.seconds for result in results),
-        cpu_seconds=sum(result.train.cpu_seconds for result in results),
+        fresh_values=tuple(result.accuracy if isinstance(result, JobResult) else 0.0 for result in results),
+        seconds=sum(result.train.seconds for result in trained),
+        cpu_seconds=sum(result.train.cpu_seconds for result in trained),
     )

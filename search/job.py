@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import math
+import sys
 import tempfile
 import time
-from dataclasses import dataclass
+import traceback
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +17,27 @@ import numpy.typing as npt
 
 from fashion_model.config import TrainConfig
 from fashion_model.data import Split
-from fashion_model.result import TrainResult
+from fashion_model.result import EpochResult, TrainResult
+from search.checkpoints import CheckpointStore
+from search.faults import Cause, Fault, TrialFailed, first_line
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A training to do. `label` names it in the progress; `keep_model` asks for the model itself."""
+    """A training to do. `label` names it in the progress; `keep_model` asks for the model itself; `data` says what it
+    is trained and scored on."""
 
     label: str
     config: TrainConfig
     epochs: int
     seed: int
     keep_model: bool
+    data: str
+
+    def key(self) -> str:
+        """The same for the same training and score, whatever it is called: 16 hexadecimal digits."""
+        terms = asdict(self) | {"label": ""}
+        return hashlib.sha256(json.dumps(terms, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,16 +63,33 @@ class JobResult:
     model: bytes
 
 
-def run_job(job: Job, data: JobData) -> JobResult:
-    """Do the job in this process, on as many threads as TensorFlow has."""
+def run_job(job: Job, data: JobData, store: CheckpointStore) -> JobResult | Fault:
+    """Do the job in this process, on as many threads as TensorFlow has, from its last checkpoint on if it has one.
+
+    A training that diverges or raises would do so again: it comes back as a fault.
+    """
+    try:
+        return _run(job, data, store)
+    except TrialFailed as failure:
+        return failure.fault
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)  # which is log.txt
+        return Fault(Cause.RAISED, f"{type(error).__name__}: {first_line(error)}")
+
+
+def _run(job: Job, data: JobData, store: CheckpointStore) -> JobResult:
     # TensorFlow loads here, in the worker: the driver never pays for it
     from fashion_model.training import Budget, evaluate, train
 
-    model, result = train(job.config, data.train, None, Budget(job.epochs, job.seed))
+    model, result = train(
+        job.config, data.train, None, Budget(job.epochs, job.seed), _require_finite, store.of(job.key())
+    )
     evaluate(model, data.held_out)  # the first call traces the graph, which is no part of the time to predict
     start = time.perf_counter()
     score = evaluate(model, data.held_out)
     predict_seconds = time.perf_counter() - start
+    if not math.isfinite(score.loss):
+        raise TrialFailed(Cause.NON_FINITE, f"held-out loss {score.loss}")
     return JobResult(
         train=result,
         loss=score.loss,
@@ -67,6 +98,11 @@ def run_job(job: Job, data: JobData) -> JobResult:
         predict_seconds=predict_seconds,
         model=_saved(model) if job.keep_model else b"",
     )
+
+
+def _require_finite(result: EpochResult) -> None:
+    if not math.isfinite(result.train_loss):
+        raise TrialFailed(Cause.NON_FINITE, f"training loss {result.train_loss} after epoch {result.epoch}")
 
 
 def _saved(model: object) -> bytes:

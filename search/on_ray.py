@@ -1,149 +1,117 @@
-"""Trainings on a Ray cluster: Ray Tune executes trials, the study decides and records.
-
-Every Tuner is disposable. The searcher and the scheduler below keep nothing but which Tune trial runs which trial
-of the study; Tune's own state is never read back (`Tuner.restore` failed 3 of 3 times after an unclean end).
-"""
+"""Trainings on a Ray cluster: Ray Tune executes trials, the study decides and records. Every Tuner is disposable."""
 
 from __future__ import annotations
 
+import gc
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import ray
 from ray import tune
 from ray.tune.error import TuneError
-from ray.tune.experiment import Trial
-from ray.tune.schedulers import FIFOScheduler, TrialScheduler
-from ray.tune.search import Searcher
 
 from cluster.resources import TrialResources
 from fashion_model.data import TrainingSplits
+from search.checkpoints import CheckpointStore
+from search.faults import Cause, Fault, SearchBroken, first_line
+from search.interrupt import whole
 from search.job import Job, JobData, JobResult
-from search.place import SearchBroken, TrialPlan
-from search.ray_worker import TrialWorker, work_of, work_on_job
+from search.place import TrialPlan
+from search.ray_worker import TrialWorker, WorkerSetup, work_on_job
 from search.study import SearchStudy
+from search.tune_study import METRIC, Assigned, Stopped, StudyScheduler, StudySearcher, StudyWatch
 
-_METRIC: Final = "validation_accuracy"
+_ABORTS: Final = 3  # in a row without a trial that ended
+_POLL_SECONDS: Final = 0.2
+_RAY_ERRORS: Final = (TuneError, RuntimeError, ray.exceptions.RayError)
 
 
 class OnRay:
-    """The place that Ray is connected to, with `concurrent` trials or jobs at a time."""
+    """The place that Ray is connected to, with `concurrent` trials or jobs at a time.
 
-    def __init__(self, each: TrialResources, concurrent: int) -> None:
-        self._each, self._concurrent = each, concurrent
+    `patience_seconds` is how long trials may wait with not one running: a cloud takes minutes to bring a machine.
+    """
+
+    def __init__(
+        self, each: TrialResources, concurrent: int, store: CheckpointStore, patience_seconds: float = 1200.0
+    ) -> None:
+        self._each, self._concurrent, self._store, self._patience = each, concurrent, store, patience_seconds
 
     def run_trials(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan) -> None:
         """See Place. A `fit` that Tune aborts costs the trials in flight; the next one goes on from the study."""
-        while (ended := study.counts().ended()) < plan.trials:
-            reason, cause = "its worker never reported an end", None
-            try:
-                self._fit(study, splits, plan, plan.trials - ended)
-            except (TuneError, RuntimeError, ray.exceptions.RayError) as error:
-                reason, cause = f"Ray Tune aborted: {_first_line(error)}", error
-            study.fail_unfinished(reason)
-            if study.counts().ended() == ended:
-                raise SearchBroken(f"Ray must bring trials to an end. Received: {reason}. See log.txt.") from cause
+        aborts = 0
+        while (ended := study.counts.ended()) < plan.trials:
+            with whole():  # raised while Ray waits in C++, what a signal raises is lost or becomes something else
+                fault = self._try_to_fit(study, splits, plan)
+            if study.broken is not None:
+                raise study.broken
+            study.fail_unfinished(fault)
+            aborts = aborts + 1 if study.counts.ended() == ended else 0
+            if aborts == _ABORTS:
+                raise SearchBroken(
+                    f"Ray must bring trials to an end. Received: {_ABORTS} attempts without one; {fault}. "
+                    "The trace is in log.txt; mend the cause, then resume."
+                )
 
-    def run_jobs(self, jobs: Sequence[Job], data: JobData, on_done: Callable[[Job], None]) -> list[JobResult]:
+    def run_jobs(self, jobs: Sequence[Job], data: JobData, on_done: Callable[[Job, JobResult | Fault], None]) -> None:
         """See Place. The images go into the object store once, and each node maps one copy."""
         shared = ray.put(data)
         remote = ray.remote(num_cpus=self._each.cpus, num_gpus=self._each.gpus)(work_on_job)
-        waiting = {remote.remote(job, shared, self._each.threads()): number for number, job in enumerate(jobs)}
-        results: dict[int, JobResult] = {}
+        setup = self._setup(TrialPlan(0, 0, 0))
+        waiting = {remote.remote(job, shared, setup): job for job in jobs}
         while waiting:
-            done, _ = ray.wait(list(waiting), num_returns=1)
-            number = waiting.pop(done[0])
-            results[number] = ray.get(done[0])
-            on_done(jobs[number])
-        return [results[number] for number in range(len(jobs))]
+            with whole():  # see run_trials
+                for reference in ray.wait(list(waiting), timeout=_POLL_SECONDS)[0]:
+                    on_done(waiting.pop(reference), _result(reference))
 
-    def _fit(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan, trials: int) -> None:
-        worker = tune.with_parameters(TrialWorker, splits=splits, plan=plan, threads=self._each.threads())
+    def _try_to_fit(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan) -> Fault:
+        """What is to be said of the trials that it leaves open."""
+        assigned = Assigned()
+        try:
+            self._fit(study, splits, plan, assigned)
+        except _RAY_ERRORS as error:
+            fault = Fault(Cause.ABORTED, first_line(error))
+            largest = assigned.largest_killed(str(error))  # which is what Tune does not survive
+            if largest is not None and study.broken is None:
+                study.fail(*largest)
+        except Stopped:
+            fault = Fault(Cause.INTERRUPTED)
+        else:
+            fault = Fault(Cause.WORKER_DIED, "Ray Tune ended without a word of it")
+        finally:
+            gc.collect()  # Tune's workers hold their share of the cluster: whatever is next would wait for it for ever
+        return fault
+
+    def _fit(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan, assigned: Assigned) -> None:
+        worker = tune.with_parameters(TrialWorker, splits=splits, worker=self._setup(plan))
         with tempfile.TemporaryDirectory(prefix="search-tune-") as scratch:
             tune.Tuner(
                 tune.with_resources(worker, {"cpu": self._each.cpus, "gpu": self._each.gpus}),
                 tune_config=tune.TuneConfig(
-                    metric=_METRIC,
+                    metric=METRIC,
                     mode="max",
-                    search_alg=StudySearcher(study),
-                    scheduler=StudyScheduler(study),
-                    num_samples=trials,
-                    max_concurrent_trials=min(self._concurrent, trials),
+                    search_alg=StudySearcher(study, assigned, plan.trials),
+                    scheduler=StudyScheduler(study, assigned, plan),
+                    num_samples=-1,  # the searcher says when it is over: a trial that is started again is no new one
+                    max_concurrent_trials=min(self._concurrent, plan.trials),
                     reuse_actors=True,  # a trial that does nothing costs 1.8 s on a warm actor and 6.6 s on a new one
                 ),
                 run_config=tune.RunConfig(
                     storage_path=scratch,
                     verbose=0,
+                    callbacks=[StudyWatch(assigned, self._patience)],
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 ),
             ).fit()
 
-
-class StudySearcher(Searcher):
-    """Hands out the study's trials, and tells it how each ended."""
-
-    def __init__(self, study: SearchStudy) -> None:
-        super().__init__(metric=_METRIC, mode="max")
-        self._study = study
-        self._numbers: dict[str, int] = {}
-
-    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
-        """Accept what TuneConfig says: the study already knows it."""
-        return True
-
-    def suggest(self, trial_id: str) -> dict[str, Any]:
-        """The next trial, as the worker expects it."""
-        assignment = self._study.ask()
-        self._numbers[trial_id] = assignment.number
-        return {"number": assignment.number, "config": assignment.config.to_dict()}
-
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tune says that a trial ended: at its last epoch, stopped by the scheduler, failed, or with its worker."""
-        number = self._numbers.pop(trial_id)
-        if error or result is None:
-            self._study.fail(number, "its worker died")
-        elif result.get("failure"):
-            self._study.fail(number, result["failure"], work_of(result))
-        elif "epoch" not in result:
-            self._study.fail(number, "no value: the trial ended without a report", work_of(result))
-        else:
-            _end(self._study, number, result)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: see `__getstate__`."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing: see `__getstate__`."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing. Ray pickles what it is given, to restore what is never restored; a study would hold a password."""
-        return {}
+    def _setup(self, plan: TrialPlan) -> WorkerSetup:
+        return WorkerSetup(plan, self._store, self._each.threads())
 
 
-def _end(study: SearchStudy, number: int, result: Mapping[str, Any]) -> None:
-    # Tune keeps the last epoch's result (done) from the scheduler, so it is reported here
-    if result["done_training"]:
-        study.report(number, result["epoch"], result[_METRIC])
-    study.finish(number, work_of(result), pruned=not result["done_training"])
-
-
-class StudyScheduler(FIFOScheduler):
-    """Stops the trials that the study's pruner would stop."""
-
-    def __init__(self, study: SearchStudy) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._study = study
-
-    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Record the epoch and ask the pruner."""
-        prune = self._study.report(trial.config["number"], result["epoch"], result[_METRIC])
-        return str(TrialScheduler.STOP if prune else TrialScheduler.CONTINUE)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: as the searcher's."""
-        return {}
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+def _result(reference: ray.ObjectRef[JobResult | Fault]) -> JobResult | Fault:
+    """Ray itself starts a task again whose worker or machine died, three times; what it gives up on is a fault."""
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayError as error:
+        return Fault(Cause.WORKER_DIED, first_line(error))

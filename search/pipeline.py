@@ -1,89 +1,89 @@
-"""The stages of a search in their order: data, model, trial, search, retrain. Each leaves what it found on disk."""
+"""The stages of a search in their order: data, model, trial, search, retrain. Each leaves what it found on disk,
+and one that finds its result there does not make it again."""
 
 from __future__ import annotations
 
 import itertools
-import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from cluster.resources import ClusterSize, TrialResources, concurrent_trials, trial_resources
 from fashion_model.config import REFERENCE
 from fashion_model.data import TrainingSplits, find_source, load_training
 from fashion_model.source import FILES, Source
-from search.environment import environment
-from search.finalists import Finalist, choose_finalists, jobs_count, rescore, winner
+from search.checkpoints import CheckpointStore
+from search.database import Database, sqlite_url
+from search.faults import Cause, Fault, SearchBroken
+from search.finalists import choose_finalists, jobs_count, rescore, winner
+from search.findings import Findings, Searched
+from search.interrupt import TimeIsUp, as_raised, time_limit
 from search.job import Job
-from search.place import Place, SearchBroken, TrialPlan
+from search.lock import StudyLock
+from search.place import TrialPlan
 from search.progress import Progress
-from search.records import (
-    DataRecord,
-    FinalistScore,
-    SearchOutcome,
-    StageTimes,
-    TrialRecord,
-    save_outcome,
-    save_predictions,
-)
+from search.records import DataRecord, TrialRecord, save_outcome, save_predictions, save_state
 from search.retrain import FinalData, FinalPlan, Finals, job_count, retrain
 from search.run_folder import RunFolder
 from search.seeds import Stream, derive
+from search.sessions import Sessions
 from search.settings import Settings
-from search.storage import StudySpec, open_study, sqlite_url
+from search.site import Site, sites
+from search.storage import StudySpec, open_study
+from search.study import Counts, SearchStudy
+from search.terms import Terms
+from search.trainings import Trainings
+from search.trial import checkpoint_key
 
 
 @dataclass(frozen=True, slots=True)
 class _Data:
+    """Where the images come from, and how those to train on are split."""
+
     source: Source
     splits: TrainingSplits
 
 
-@dataclass(frozen=True, slots=True)
-class _Site:
-    """A place to train, and what it is made of."""
-
-    place: Place
-    size: ClusterSize
-    each: TrialResources
-    concurrent: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Searched:
-    """What the search found: every trial, the finalists' fresh scores, and the winner."""
-
-    trials: tuple[TrialRecord, ...]
-    scores: tuple[FinalistScore, ...]
-    best: Finalist
-
-
 class Pipeline:
-    """One search, from data to outcome."""
+    """One search, from data to outcome, in this session or going on from one before it."""
 
     def __init__(self, settings: Settings, folder: RunFolder, progress: Progress, command: str) -> None:
-        self._settings, self._folder, self._progress, self._command = settings, folder, progress, command
-        self._plan = TrialPlan(settings.trials, settings.epochs, settings.seed)
-        self._seconds: dict[str, float] = {}
-        self._started = _now()
+        self._settings, self._folder, self._progress = settings, folder, progress
+        self._plan = TrialPlan(settings.trials, settings.epochs, settings.seed, settings.trial_timeout)
+        self._store = _checkpoints(settings, folder)
+        self._resumed, self._opened = folder.is_kept(), False
+        self._sessions = Sessions(folder.path / "sessions.json", command)
+        self._findings = Findings(settings, self._sessions)
 
-    def run(self) -> None:
-        """Every stage. Leaves trials.csv, outcome.json, predictions.npz and models/ in the run folder."""
-        with self._timed("data"):
+    def run(self) -> int:
+        """Every stage. Returns how many trials there are.
+
+        Leaves trials.csv, outcome.json, predictions.npz and models/ in the run folder; where it ends early, trials.csv
+        and state.json.
+        """
+        try:
+            with as_raised():
+                return self._run()
+        except BaseException as error:
+            self._leave_state(error)
+            raise
+
+    def _run(self) -> int:
+        with self._sessions.timed("data"):
             data = self._data()
-        with _site(self._settings) as site:
-            self._introduce(site)
-            with self._timed("search"):
-                trials = self._trials(site.place, data.splits)
-            with self._timed("finalists"):
-                searched = self._finalists(site.place, trials, data.splits)
-            with self._timed("retrain"):
-                finals = self._finals(site.place, searched.best, data)
+        with sites(self._settings, self._store, self._introduce) as site:
+            trials = self._search(site, data)
+            trainings = Trainings(self._folder.path / "trainings", lambda: site().place, self._store)
+            with self._sessions.timed("finalists"):
+                searched = self._finalists(trainings, trials, data)
+            with self._sessions.timed("retrain"):
+                finals = self._retrain(trainings, searched, data)
+            outcome = self._findings.outcome(_data_record(data, finals), site().size, searched, finals.runs)
         save_predictions(finals.predictions, self._folder.path / "predictions.npz")
-        save_outcome(self._outcome(data, site.size, searched, finals), self._folder.path / "outcome.json")
+        save_outcome(outcome, self._folder.outcome_file())
+        self._folder.state_file().unlink(missing_ok=True)
+        self._store.remove()
+        return len(searched.trials)
 
     def _data(self) -> _Data:
         source = find_source(Path(self._settings.data_dir) if self._settings.data_dir else None)
@@ -93,116 +93,137 @@ class Pipeline:
         self._progress.stage("data", f"{counts}, from {source.kind}, split {splits.sha256[:8]}")
         return _Data(source, splits)
 
-    def _introduce(self, site: _Site) -> None:
+    def _introduce(self, site: Site) -> None:
         self._progress.stage("model", f"the reference: {REFERENCE.multiply_adds():,} multiply-adds an image")
         gpus = f" and {_count(site.each.gpus, 'GPU')}" if site.each.gpus else ""
         each = f"{_count(site.each.cpus, 'CPU')}{gpus} each, up to {_count(self._plan.epochs, 'epoch')}"
         self._progress.stage("trial", f"{each}, {site.concurrent} at a time")
 
-    def _trials(self, place: Place, splits: TrainingSplits) -> tuple[TrialRecord, ...]:
-        settings = self._settings
-        url = settings.storage or sqlite_url(self._folder.study_file())
-        spec = StudySpec(
-            name=settings.name,
-            url=url,
-            sampler=settings.sampler,
-            pruner=settings.pruner,
-            seed=settings.seed,
-            epochs=settings.epochs,
-            split_sha256=splits.sha256,
-        )
-        study = open_study(spec, self._progress)
-        self._folder.write_config(settings)
-        self._progress.stage(
-            "search", f"{_count(settings.trials, 'trial')}, sampler {settings.sampler}, pruner {settings.pruner}"
-        )
-        try:
-            with self._progress.counting(settings.trials):
-                place.run_trials(study, splits, self._plan)
-        finally:
-            study.fail_unfinished("interrupted")
-            self._folder.write_trials(study.records())
-        counts = study.counts()
+    def _search(self, site: Callable[[], Site], data: _Data) -> tuple[TrialRecord, ...]:
+        database = Database(self._settings.storage or sqlite_url(self._folder.study_file()))
+        lock = StudyLock(database, self._settings.name)
+        with lock.held() if self._settings.storage else nullcontext():  # the folder's own lock is held already
+            self._require_checkpoints()
+            study = open_study(self._spec(database, lock, data), self, exists=self._resumed)
+            self._folder.write_config(self._settings)
+            self._opened = True
+            try:
+                self._trials(site, study, data)
+            finally:
+                self._end_search(study)
+        return self._findings.trials
+
+    def _trials(self, site: Callable[[], Site], study: SearchStudy, data: _Data) -> None:
+        settings, before = self._settings, study.counts.ended()
+        if before >= settings.trials:
+            self._progress.stage("search", f"it already has {_count(before, 'trial')}")
+            return
+        place = site().place
+        has = f", {before} of them done" if before else ""
+        what = f"{_count(settings.trials, 'trial')}{has}, sampler {settings.sampler}, pruner {settings.pruner}"
+        self._progress.stage("search", what)
+        with self._sessions.timed("search"), self._progress.counting(settings.trials, done=before):
+            try:
+                with time_limit(settings.time_budget):
+                    place.run_trials(study, data.splits, self._plan)
+            except TimeIsUp:
+                self._progress.warn(f"the time budget is used up after {_count(study.counts.ended(), 'trial')}")
+
+    def _end_search(self, study: SearchStudy) -> None:
+        study.fail_unfinished(Fault(Cause.INTERRUPTED))
+        self._findings.trials, self._findings.waiting = study.records(), study.waiting()
+        study.close()
+        with suppress(OSError) if study.broken else nullcontext():  # a full disk: the error under way says so
+            self._folder.write_trials(self._findings.trials)
+        counts = study.counts
         ended = f"{counts.complete} complete, {counts.pruned} pruned, {counts.failed} failed"
         self._progress.say(f"  {ended}; {_count(counts.epochs, 'epoch')}")
-        return study.records()
 
-    def _finalists(self, place: Place, trials: tuple[TrialRecord, ...], splits: TrainingSplits) -> _Searched:
+    def _spec(self, database: Database, lock: StudyLock, data: _Data) -> StudySpec:
+        return StudySpec(
+            name=self._settings.name,
+            database=database,
+            folder=self._folder.path,
+            lock=lock,
+            terms=Terms.of(self._settings, data.splits.sha256),
+            sampler=self._settings.sampler,
+            pruner=self._settings.pruner,
+            most_failures=self._settings.max_failures,
+        )
+
+    def _require_checkpoints(self) -> None:
+        """The place for checkpoints must be writable; a new study finds none of another's there."""
+        if not self._resumed:
+            self._store.remove()
+        self._store.require_writable()
+
+    def _finalists(self, trainings: Trainings, trials: tuple[TrialRecord, ...], data: _Data) -> Searched:
+        self._findings.stage = "finalists"
         finalists = choose_finalists(trials, self._settings.finalists)
         if not finalists:
             raise SearchBroken(
                 f"Some trial must complete. Received: none of {len(trials)}. Their reasons are in trials.csv."
             )
         total = jobs_count(len(finalists))
-        self._progress.stage(
-            "retrain", f"{_count(len(finalists), 'finalist')} on fresh seeds, {_count(total, 'training')}"
-        )
+        what = f"{_count(len(finalists), 'finalist')} on fresh seeds, {_count(total, 'training')}"
+        self._progress.stage("retrain", what)
         with self._progress.counting(total):
-            scores = rescore(place, finalists, splits, self._plan, self._counter())
+            scores = rescore(trainings, finalists, data.splits, self._plan, self._counter())
         for score in scores:
-            self._progress.say(
-                f"  trial {score.trial}: {score.search_value:.4f} in the search, {score.mean():.4f} on fresh seeds"
-            )
+            told = f"{score.search_value:.4f} in the search, {score.mean():.4f} on fresh seeds"
+            self._progress.say(f"  trial {score.trial}: {told}")
+        self._findings.scores = scores
         won = winner(scores).trial
-        return _Searched(trials, scores, next(finalist for finalist in finalists if finalist.trial == won))
+        return Searched(trials, scores, next(finalist for finalist in finalists if finalist.trial == won))
 
-    def _finals(self, place: Place, best: Finalist, data: _Data) -> Finals:
+    def _retrain(self, trainings: Trainings, searched: Searched, data: _Data) -> Finals:
+        self._findings.stage = "retrain"
         plan = FinalPlan(self._settings.epochs, self._settings.retrain_seeds, self._settings.seed)
-        total = job_count(best.config, plan)
+        total = job_count(searched.best.config, plan)
         size = f"{_count(plan.seeds, 'seed')}, {_count(total, 'training')}"
-        self._progress.say(f"  reference and trial {best.trial} on all training images, {size}")
+        self._progress.say(f"  reference and trial {searched.best.trial} on all training images, {size}")
         with self._progress.counting(total):
             final_data = FinalData(data.source, data.splits, self._folder.path)
-            return retrain(place, best.config, final_data, plan, self._counter())
+            return retrain(trainings, searched.best.config, final_data, plan, self._counter())
 
-    def _outcome(self, data: _Data, size: ClusterSize, searched: _Searched, finals: Finals) -> SearchOutcome:
-        return SearchOutcome(
-            study=self._settings.name,
-            command=self._command,
-            settings=self._settings.to_dict(),
-            started=self._started,
-            ended=_now(),
-            data=_data_record(data, finals),
-            environment=environment(size),
-            times=StageTimes(**{f"{stage}_seconds": seconds for stage, seconds in self._seconds.items()}),
-            trials=searched.trials,
-            finalists=searched.scores,
-            best_trial=searched.best.trial,
-            best_config=searched.best.config,
-            reference_config=REFERENCE,
-            finals=finals.runs,
-        )
-
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self._seconds[stage] = time.perf_counter() - start
+    def _leave_state(self, error: BaseException) -> None:
+        """For the report so far, and for --resume; where the disk is full, the study alone must do."""
+        if self._opened:
+            with suppress(OSError):
+                self._sessions.write()
+                save_state(self._findings.state(error), self._folder.state_file())
 
     def _counter(self) -> Callable[[Job], None]:
         """Counts trainings as they end."""
         numbers = itertools.count(1)
-        return lambda job: self._progress.trained(job.label, next(numbers))
+
+        def count(job: Job) -> None:
+            self._sessions.write()
+            self._progress.trained(job.label, next(numbers))
+
+        return count
+
+    def changed(self, counts: Counts) -> None:
+        """See Observer."""
+        self._progress.changed(counts)
+
+    def ended(self, record: TrialRecord) -> None:
+        """See Observer. What was kept of the trial to go on from is needed no more."""
+        self._progress.ended(record)
+        self._store.remove(checkpoint_key(record.lineage if record.lineage is not None else record.number))
+        with suppress(OSError):  # a full disk: it is the study that says so
+            self._sessions.write()
+
+    def starts_again(self, record: TrialRecord) -> None:
+        """See Observer."""
+        self._progress.starts_again(record)
 
 
-@contextmanager
-def _site(settings: Settings) -> Iterator[_Site]:
-    if settings.local:
-        # TensorFlow spreads one training over every core here
-        from search.in_process import InProcess
-
-        size = ClusterSize(cpus=float(os.cpu_count() or 1), gpus=0.0, nodes=1)
-        yield _Site(InProcess(), size, TrialResources(size.cpus, 0.0), 1)
-        return
-    # Ray loads here, so that --local works without it
-    from cluster.connect import connected
-
-    with connected(settings.address) as size:
-        from search.on_ray import OnRay
-
-        each = trial_resources(size, settings.cpus_per_trial, settings.gpus_per_trial)
-        concurrent = settings.max_concurrent or concurrent_trials(size, each)
-        yield _Site(OnRay(each, concurrent), size, each, concurrent)
+def _checkpoints(settings: Settings, folder: RunFolder) -> CheckpointStore:
+    if settings.storage_path is None:
+        return CheckpointStore(str(folder.path))
+    root = settings.storage_path if "://" in settings.storage_path else str(Path(settings.storage_path).resolve())
+    return CheckpointStore(root, f"{settings.name}/checkpoints")
 
 
 def _data_record(data: _Data, finals: Finals) -> DataRecord:
@@ -219,7 +240,3 @@ def _data_record(data: _Data, finals: Finals) -> DataRecord:
 
 def _count(number: float, noun: str) -> str:
     return f"{number:g} {noun}{'' if number == 1 else 's'}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

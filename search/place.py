@@ -7,21 +7,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fashion_model.data import TrainingSplits
+from search.faults import Fault
 from search.job import Job, JobData, JobResult
 from search.study import SearchStudy
 
 
 @dataclass(frozen=True, slots=True)
 class TrialPlan:
-    """How many trials the study is to hold in the end, how long a full one is, and the seed they derive from."""
+    """How many trials the study is to hold in the end, how long a full one is, the seed they derive from, and for
+    how many wall seconds an attempt at one may run (None: for ever)."""
 
     trials: int
     epochs: int
     seed: int
-
-
-class SearchBroken(Exception):
-    """The search itself cannot go on, whichever trial is next."""
+    timeout_seconds: float | None = None
 
 
 class Place(Protocol):
@@ -32,7 +31,8 @@ class Place(Protocol):
 
         Raises:
             SearchBroken: when no trial can be brought to an end.
+            StorageError: when the study cannot be written.
         """
 
-    def run_jobs(self, jobs: Sequence[Job], data: JobData, on_done: Callable[[Job], None]) -> list[JobResult]:
-        """Do every job; results in the order of the jobs. `on_done` is called as each one ends, in any order."""
+    def run_jobs(self, jobs: Sequence[Job], data: JobData, on_done: Callable[[Job, JobResult | Fault], None]) -> None:
+        """Do every job, in any order, calling `on_done` as each one ends, be it with a fault."""

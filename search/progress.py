@@ -31,7 +31,7 @@ class Progress:
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
         self._quiet, self._lines = verbosity < 0, verbosity > 0
         self._live = self._live_line() if live and self._console.is_terminal else None
-        self._total, self._ended = 0, 0
+        self._total, self._ended, self._before = 0, 0, 0
         self._started = time.monotonic()
 
     def _live_line(self) -> Live:
@@ -54,9 +54,9 @@ class Progress:
         self._console.print(f"warning: {text}", markup=False, style="yellow")
 
     @contextmanager
-    def counting(self, total: int) -> Iterator[None]:
-        """Show progress towards `total` trials or trainings during the body of the `with`."""
-        self._total, self._started = total, time.monotonic()
+    def counting(self, total: int, *, done: int = 0) -> Iterator[None]:
+        """Show progress towards `total` trials or trainings during the body, `done` of which are already there."""
+        self._total, self._before, self._started = total, done, time.monotonic()
         if self._live is None or self._quiet:
             yield
             return
@@ -72,6 +72,10 @@ class Progress:
         """See Observer."""
         if self._live is None or self._lines:
             self.say(f"  {self._ended}/{self._total} {_trial_line(record)}")
+
+    def starts_again(self, record: TrialRecord) -> None:
+        """See Observer."""
+        self.say(f"  trial {record.number} will be started again: {record.reason}")
 
     def trained(self, label: str, done: int) -> None:
         """One training of `_total` has ended outside the study."""
@@ -98,9 +102,10 @@ class Progress:
         return str(timedelta(seconds=round(time.monotonic() - self._started)))
 
     def _eta(self, done: int) -> str:
-        if done < _ENOUGH_TO_ESTIMATE:
+        here = done - self._before
+        if here < _ENOUGH_TO_ESTIMATE:
             return "—"
-        left = (time.monotonic() - self._started) / done * (self._total - done)
+        left = (time.monotonic() - self._started) / here * (self._total - done)
         return str(timedelta(seconds=round(left)))
 
 
@@ -109,4 +114,7 @@ def _trial_line(record: TrialRecord) -> str:
     about = describe(record.config) if record.config else ""
     reference = " (reference)" if record.is_reference else ""
     reason = f": {record.reason}" if record.reason else ""
-    return f"trial {record.number}{reference} {record.status}{reason} {last} · {record.seconds:.0f} s · {about}"
+    attempts = f" · attempt {record.attempts}" if record.attempts > 1 else ""
+    note = f" · {record.note}" if record.note else ""
+    work = f"{last} · {record.seconds:.0f} s · {about}{attempts}{note}"
+    return f"trial {record.number}{reference} {record.status}{reason} {work}"

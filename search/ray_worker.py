@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
-from collections.abc import Generator, Mapping
-from typing import Any
+import sys
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
 
 from ray import tune
 
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
+from search.checkpoints import CheckpointStore
+from search.faults import POISONS_WORKER, Fault, TrialFailed
 from search.job import Job, JobData, JobResult, run_job
 from search.place import TrialPlan
-from search.seeds import Stream, derive
-from search.study import Assignment, Work
-from search.trial import Stopwatch, TrialFailed, TrialRun
+from search.stored import Work
+from search.study import Assignment
+from search.trial import TrialRun
+
+_PRIVATE: Final = 0o077  # what a run leaves is its owner's
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What a worker is made for: the plan of its trials, where their checkpoints lie, and its threads."""
+
+    plan: TrialPlan
+    store: CheckpointStore
+    threads: int
 
 
 class TrialWorker(tune.Trainable):
     """Trains one trial at a time, an epoch a step.
 
     A failure is a result like another (`failure`), not an exception: the process lives on, and the reason reaches
-    the study.
+    the study. Only a failure that leaves the process unfit for another trial is raised, so that Tune ends it.
     """
 
     def setup(  # type: ignore[override]  # Tune passes what with_parameters holds, one copy of it a node
-        self, config: dict[str, Any], splits: TrainingSplits, plan: TrialPlan, threads: int
+        self, config: dict[str, Any], splits: TrainingSplits, worker: WorkerSetup
     ) -> None:
         """Once a process: pin the threads, keep the images."""
-        use_threads(threads)
-        self._splits, self._plan = splits, plan
+        _prepare(worker.threads)
+        self._splits, self._worker = splits, worker
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -40,36 +57,47 @@ class TrialWorker(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Train an epoch."""
         try:
-            epoch, accuracy = next(self._epochs)
+            with self._watched():
+                epoch, accuracy = next(self._epochs)
         except TrialFailed as failure:
-            return {"failure": str(failure), "done": True} | _flat(self._stopwatch.work())
-        last = epoch == self._plan.epochs
+            if failure.fault.cause in POISONS_WORKER:
+                raise
+            fault = {"cause": failure.fault.cause.value, "failure": failure.fault.detail}
+            return fault | {"done": True} | _flat(self._run.work())
+        last = epoch == self._worker.plan.epochs
         result = {"epoch": epoch, "validation_accuracy": accuracy, "done_training": last, "done": last}
-        return result | _flat(self._stopwatch.work())
+        return result | _flat(self._run.work())
 
     def cleanup(self) -> None:
         """Drop the model."""
         self._epochs.close()
 
     def _begin(self, config: dict[str, Any]) -> None:
-        assignment = Assignment(config["number"], TrainConfig.from_dict(config["config"]))
-        seed = derive(self._plan.seed, Stream.TRIAL, assignment.number)
-        self._stopwatch = Stopwatch()
-        self._epochs: Generator[tuple[int, float]] = TrialRun(assignment, self._plan.epochs, seed).epochs(self._splits)
+        assignment = Assignment(config["number"], config["lineage"], TrainConfig.from_dict(config["config"]))
+        self._run = TrialRun(assignment, self._worker.plan, self._worker.store)
+        self._epochs: Generator[tuple[int, float]] = self._run.epochs(self._splits)
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """End this process, with a trace of where it hangs, when the trial's time is over.
+
+        From a thread of the interpreter's own that needs no lock: a training that hangs in native code is ended too.
+        """
+        timeout = self._worker.plan.timeout_seconds
+        if timeout is None:
+            yield
+            return
+        faulthandler.dump_traceback_later(max(0.1, timeout - self._run.seconds()), exit=True, file=sys.stderr)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
-def work_on_job(job: Job, data: JobData, threads: int) -> JobResult:
+def work_on_job(job: Job, data: JobData, worker: WorkerSetup) -> JobResult | Fault:
     """A Ray task: do the job on the threads that it was given."""
-    use_threads(threads)
-    return run_job(job, data)
-
-
-def use_threads(count: int) -> None:
-    """Pin this process to its share of the cores, before TensorFlow starts."""
-    os.environ["OMP_NUM_THREADS"] = str(count)
-    from fashion_model import pipeline
-
-    pipeline.use_threads(count)
+    _prepare(worker.threads)
+    return run_job(job, data, worker.store)
 
 
 def work_of(result: Mapping[str, Any]) -> Work:
@@ -79,7 +107,17 @@ def work_of(result: Mapping[str, Any]) -> Work:
         started=result.get("started", ""),
         seconds=result.get("work_seconds", 0.0),
         cpu_seconds=result.get("work_cpu_seconds", 0.0),
+        note=result.get("note", ""),
     )
+
+
+def _prepare(threads: int) -> None:
+    """Pin this process to its share of the cores, before TensorFlow starts."""
+    os.umask(_PRIVATE)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    from fashion_model import pipeline
+
+    pipeline.use_threads(threads)
 
 
 def _flat(work: Work) -> dict[str, Any]:
@@ -88,4 +126,5 @@ def _flat(work: Work) -> dict[str, Any]:
         "started": work.started,
         "work_seconds": work.seconds,
         "work_cpu_seconds": work.cpu_seconds,
+        "note": work.note,
     }

@@ -13,10 +13,11 @@ import numpy as np
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.data import Split, TrainingSplits, load_first_images, load_test
 from fashion_model.source import Source
+from search.faults import Fault, SearchBroken
 from search.job import Job, JobData, JobResult
-from search.place import Place
 from search.records import FinalRun, ModelName, Predictions, write_beside_then_move
 from search.seeds import Stream, derive
+from search.trainings import Trainings
 
 _GRID: Final = 25  # the document shows the first 25 training images
 
@@ -58,21 +59,26 @@ def job_count(best: TrainConfig, plan: FinalPlan) -> int:
 
 
 def retrain(
-    place: Place,
+    trainings: Trainings,
     best: TrainConfig,
     data: FinalData,
     plan: FinalPlan,
     on_done: Callable[[Job], None],
 ) -> Finals:
-    """Train both models on every seed, score them on the test images, keep each model in `data.run_dir`/models."""
+    """Train both models on every seed, score them on the test images, keep each model in `data.run_dir`/models.
+
+    Raises:
+        SearchBroken: when a training fails: without it the two models would not be compared on equal terms.
+    """
     test = load_test(data.source)
     models = _models(best)
     jobs = [
-        Job(f"{name} {index + 1}", config, plan.epochs, seed, keep_model=True)
+        _job(f"{name} {index + 1}", config, plan.epochs, seed, data)
         for index, seed in enumerate(plan.seed_list())
         for name, config in models.items()
     ]
-    results = place.run_jobs(jobs, JobData(data.splits.together(), test), on_done)
+    ended = trainings.run(jobs, lambda: JobData(data.splits.together(), test), on_done)
+    results = [_require_result(job, result) for job, result in zip(jobs, ended, strict=True)]
     by_model = {name: results[offset :: len(models)] for offset, name in enumerate(models)}
     by_model.setdefault("best", by_model["reference"])
     runs = [run for name in models for run in _keep(name, by_model[name], data.run_dir)]
@@ -81,6 +87,26 @@ def retrain(
     return Finals(
         tuple(runs), _predictions(by_model, test, data.source), hashlib.sha256(test.labels.tobytes()).hexdigest()
     )
+
+
+def _job(label: str, config: TrainConfig, epochs: int, seed: int, data: FinalData) -> Job:
+    return Job(
+        label=label,
+        config=config,
+        epochs=epochs,
+        seed=seed,
+        keep_model=True,
+        data=f"test set, trained on all of split {data.splits.sha256}",
+    )
+
+
+def _require_result(job: Job, result: JobResult | Fault) -> JobResult:
+    if isinstance(result, Fault):
+        raise SearchBroken(
+            f"Every retraining must end. Received: {job.label} failed: {result}. The trace is in log.txt; mend the "
+            "cause and resume, or choose another --retrain-seeds."
+        )
+    return result
 
 
 def _models(best: TrainConfig) -> dict[ModelName, TrainConfig]:

@@ -9,9 +9,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from search.records import TrialRecord, write_beside_then_move
+from search.faults import StorageError
+from search.lock import only_driver
+from search.record_file import write_beside_then_move
+from search.records import TrialRecord
 from search.settings import Settings, SettingsError
+
+_LOCK: Final = ".lock"
+_LEAST_FREE_BYTES: Final = 64 * 2**20  # a run of small models; the largest has 12 MB of weights, each training one copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +26,12 @@ class RunFolder:
     """The files of one run, `path` being absolute.
 
     config.json     the resolved settings
-    study.db        the Optuna study, unless --storage names another database
+    study.db        the Optuna study, unless --storage names another database; study.db.backup, its copy
+    checkpoints/    the trainings under way, unless --storage-path names another place
     trials.csv      a line a trial
+    trainings/      the trainings of finalists and finals, each as soon as it ended
+    sessions.json   the wall time of each command that worked on it
+    state.json      the search as it stands, if it was interrupted
     outcome.json    every record; predictions.npz, models/: the finals
     report.html, report.json, log.txt
     """
@@ -35,6 +46,18 @@ class RunFolder:
         """Where Ray's and TensorFlow's chatter goes."""
         return self.path / "log.txt"
 
+    def outcome_file(self) -> Path:
+        """The records of a search that came to its end."""
+        return self.path / "outcome.json"
+
+    def state_file(self) -> Path:
+        """The records of one that did not."""
+        return self.path / "state.json"
+
+    def is_kept(self) -> bool:
+        """Whether there is something to go on from."""
+        return (self.path / "config.json").exists()
+
     def write_config(self, settings: Settings) -> None:
         """Write config.json; from here on the folder is kept whatever happens."""
         write_beside_then_move(self.path / "config.json", json.dumps(settings.to_dict(), indent=1).encode())
@@ -48,24 +71,32 @@ class RunFolder:
 
 
 @contextmanager
-def run_folder(settings: Settings) -> Iterator[RunFolder]:
-    """Make the run folder; if the body fails before `write_config`, everything made here is removed.
+def run_folder(settings: Settings, *, resume: bool) -> Iterator[RunFolder]:
+    """The run folder, this process being its only driver: a new one, or with `resume` the one that is there.
+
+    If the body fails before `write_config`, everything made here is removed.
 
     Raises:
-        SettingsError: when the folder is in use and --overwrite is not set, or cannot be made or written.
+        StudyBusy: when another process works on it.
+        SettingsError: when it is in use and --overwrite is not set, or cannot be made or written.
+        StorageError: when its disk is full.
     """
     path = settings.run_dir().resolve()
-    _make_room(path, overwrite=settings.overwrite)
-    highest_new = next(parent for parent in (*reversed(path.parents), path) if not parent.exists())
+    if not resume:
+        _make_room(path, overwrite=settings.overwrite)
+    highest_new = next((parent for parent in (*reversed(path.parents), path) if not parent.exists()), None)
     try:
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=resume)
+        _require_writable(path)
     except OSError as error:
         raise SettingsError(f"--output must name a folder that can be written. Received: {path}: {error}.") from error
     folder = RunFolder(path)
     try:
-        yield folder
+        with only_driver(path / _LOCK):
+            _require_space(path)
+            yield folder
     finally:
-        if not (path / "config.json").exists():
+        if highest_new is not None and not folder.is_kept():
             shutil.rmtree(highest_new)
 
 
@@ -75,10 +106,13 @@ def _make_room(path: Path, *, overwrite: bool) -> None:
     if path.is_dir() and not any(path.iterdir()):
         path.rmdir()
         return
+    if (path / _LOCK).exists():
+        with only_driver(path / _LOCK):
+            pass
     if not overwrite:
         raise SettingsError(
             f"A run must have a folder of its own. Received: {path}, which is not empty. "
-            "Use another --name, or --overwrite."
+            f"Go on with it: --resume {path.name}; or use another --name, or --overwrite."
         )
     if not (path / "config.json").is_file() or not os.access(path, os.W_OK):
         raise SettingsError(
@@ -86,6 +120,21 @@ def _make_room(path: Path, *, overwrite: bool) -> None:
             "Delete it yourself."
         )
     shutil.rmtree(path)
+
+
+def _require_writable(path: Path) -> None:
+    probe = path / ".probe"
+    probe.touch()
+    probe.unlink()
+
+
+def _require_space(path: Path) -> None:
+    free = shutil.disk_usage(path).free
+    if free < _LEAST_FREE_BYTES:
+        raise StorageError(
+            f"A run needs at least {_LEAST_FREE_BYTES // 2**20} MiB of free space. Received: {free // 2**20} MiB at "
+            f"{path}. Free some, or name another disk with --output."
+        )
 
 
 def _row(trial: TrialRecord) -> dict[str, object]:
@@ -97,6 +146,8 @@ def _row(trial: TrialRecord) -> dict[str, object]:
         "epochs": len(trial.intermediate),
         "last_value": trial.intermediate[-1][1] if trial.intermediate else None,
         "is_reference": trial.is_reference,
+        "attempts": trial.attempts,
+        "note": trial.note,
         "worker": trial.worker,
         "started": trial.started,
         "ended": trial.ended,

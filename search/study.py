@@ -1,49 +1,53 @@
 """The Optuna study as the record of truth: what to try next, what was seen, how each trial ended.
 
 Whoever runs trials (search/on_ray.py, search/in_process.py) does so through four calls: `ask`, `report`,
-`finish` and `fail`. Nothing about a trial is kept anywhere else, so that whatever runs them may die at any time.
+`finish` and `fail`. Nothing about a trial is kept anywhere else, so that whatever runs them may die at any time:
+opening the study again ends what was left open, and starts it again as often as its fault allows.
 No Ray and no Keras here.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fashion_model.config import TrainConfig
-from search.records import Status, TrialRecord
+from search.durable import Durable
+from search.faults import Cause, Fault, SearchBroken, StorageError, StudyBusy
+from search.interrupt import whole
+from search.records import TrialRecord
 from search.space import RefusedPoint, reference_parameters, suggest
+from search.stored import (
+    CONFIG,
+    END,
+    LINE,
+    REFERENCE,
+    REFUSED,
+    End,
+    Line,
+    Work,
+    is_result,
+    parameters_of,
+    record_of,
+    reopen,
+    to_start_again,
+)
 
-_STATUS: Final[Mapping[TrialState, Status]] = {
-    TrialState.COMPLETE: "COMPLETE",
-    TrialState.PRUNED: "PRUNED",
-    TrialState.FAIL: "FAIL",
-}
 _MOST_REFUSALS: Final = 10_000  # in a row; three points in ten are refused, so more means that nothing fits
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A trial to run: its number in the study and its configuration."""
+    """A trial to run: its number in the study, the number of its first attempt, and its configuration."""
 
     number: int
+    lineage: int
     config: TrainConfig
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """Who ran a trial, from when (ISO-8601 UTC) and for how long, in wall and CPU seconds."""
-
-    worker: str
-    started: str
-    seconds: float
-    cpu_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,14 @@ class Counts:
         """Trials that count towards `--trials`."""
         return self.complete + self.pruned + self.failed
 
+    def with_result(self, record: TrialRecord) -> Counts:
+        """The counts with one more result."""
+        ended = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}[record.status]
+        counts = replace(self, **{ended: getattr(self, ended) + 1}, epochs=self.epochs + len(record.intermediate))
+        if record.value is None or (self.best_value is not None and record.value <= self.best_value):
+            return counts
+        return replace(counts, best_value=record.value, best_trial=record.number)
+
 
 class Observer(Protocol):
     """Watches a study, to show its progress."""
@@ -70,7 +82,20 @@ class Observer(Protocol):
         """A trial began, reported or ended."""
 
     def ended(self, record: TrialRecord) -> None:
-        """A trial ended."""
+        """A trial ended with a result."""
+
+    def starts_again(self, record: TrialRecord) -> None:
+        """A trial ended without one, and will be started again."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A trial under way."""
+
+    trial: optuna.Trial
+    line: Line
+    is_reference: bool
+    values: dict[int, float] = field(default_factory=dict)
 
 
 class SearchStudy:
@@ -78,133 +103,190 @@ class SearchStudy:
 
     A point that the space refuses for its cost is told to Optuna as FAIL with the rule it breaks, and another is
     drawn in its place: it costs no training and counts as no trial.
+
+    Whatever makes the study unusable (StorageError, StudyBusy, SearchBroken) is raised and kept in `broken`, because
+    Ray Tune wraps what its searcher raises.
     """
 
-    def __init__(self, study: optuna.Study, observer: Observer) -> None:
-        self._study, self._observer = study, observer
-        self._open: dict[int, optuna.Trial] = {}
-        if not any("reference" in trial.user_attrs for trial in study.get_trials(deepcopy=False)):
-            study.enqueue_trial(reference_parameters(), user_attrs={"reference": True})
+    def __init__(self, study: optuna.Study, observer: Observer, durable: Durable, most_failures: int) -> None:
+        self._study, self._observer, self._durable = study, observer, durable
+        self._most_failures, self._failures = most_failures, 0
+        self._open: dict[int, _Open] = {}
+        self._records: dict[int, TrialRecord] = {}
+        self.counts = Counts()
+        self.broken: Exception | None = None
+        with self._changing():
+            self._begin(study.get_trials(deepcopy=False))
+
+    def _begin(self, trials: list[FrozenTrial]) -> None:
+        if not any(REFERENCE in trial.user_attrs for trial in trials):
+            self._durable.write(lambda: self._study.enqueue_trial(reference_parameters(), user_attrs={REFERENCE: True}))
+        for trial in filter(is_result, trials):
+            self._count(record_of(trial))
+        self._again = to_start_again(trials)
+        self.orphans = 0
+        for trial in (trial for trial in trials if trial.state is TrialState.RUNNING):
+            self._adopt(trial)
+
+    def _adopt(self, trial: FrozenTrial) -> None:
+        """End a trial that a driver left running when it died."""
+        handle = reopen(self._study, trial)
+        if REFUSED in trial.user_attrs:
+            self._durable.write(lambda: self._study.tell(handle, state=TrialState.FAIL, skip_if_finished=True))
+            return
+        self.orphans += 1
+        values = dict(trial.intermediate_values)
+        self._open[trial.number] = _Open(handle, Line.of(trial), REFERENCE in trial.user_attrs, values)
+        self.counts = replace(self.counts, running=self.counts.running + 1, epochs=self.counts.epochs + len(values))
+        self.fail(trial.number, Fault(Cause.ORPHANED))
 
     def ask(self) -> Assignment:
-        """The next trial.
+        """The next trial: one that is to be started again, or else a new one.
 
         Raises:
-            RuntimeError: when the space refuses every point that the sampler draws.
+            SearchBroken: when too many trials in a row have failed, or the space refuses every point that is drawn.
+            StorageError: when the study cannot be written.
         """
-        for _ in range(_MOST_REFUSALS):
-            trial = self._study.ask()
-            try:
-                config = suggest(trial)
-            except RefusedPoint as refusal:
-                trial.set_user_attr("refused", str(refusal))
-                self._study.tell(trial, state=TrialState.FAIL)
-                continue
-            trial.set_user_attr("config", config.to_dict())
-            self._open[trial.number] = trial
-            self._observer.changed(self.counts())
-            return Assignment(trial.number, config)
-        raise RuntimeError(
-            f"The space must admit some point. Received: {_MOST_REFUSALS} refused in a row. Widen search/space.py."
-        )
+        with self._changing():
+            self._require_some_success()
+            for _ in range(_MOST_REFUSALS):
+                drawn = self._draw()
+                if drawn is not None:
+                    return drawn
+            raise SearchBroken(
+                f"The space must admit some point. Received: {_MOST_REFUSALS} refused in a row. Widen search/space.py."
+            )
 
     def report(self, number: int, epoch: int, value: float) -> bool:
-        """Record the validation accuracy after an epoch (from 1). Returns whether to prune: never the reference."""
-        trial = self._open[number]
-        trial.report(value, epoch)
-        self._observer.changed(self.counts())
-        return "reference" not in trial.user_attrs and trial.should_prune()
+        """Record the validation accuracy after an epoch (from 1). Returns whether to prune.
+
+        Never the reference, and no trial for an epoch that an earlier attempt at it has passed.
+        """
+        with self._changing():
+            opened = self._open[number]
+            self._durable.write(lambda: opened.trial.report(value, epoch))
+            opened.values[epoch] = value
+            self._change(epochs=1)
+            if opened.is_reference or epoch <= opened.line.passed:
+                return False
+            return self._durable.write(opened.trial.should_prune)
 
     def finish(self, number: int, work: Work, *, pruned: bool) -> None:
         """End a trial with its last reported value; a pruned one keeps only its intermediate values."""
-        trial = self._open.pop(number)
-        last_epoch, value = max(self._frozen(number).intermediate_values.items())
-        trial.set_user_attr("work", _as_dict(work))
-        if pruned:
-            trial.set_user_attr("reason", f"pruned after epoch {last_epoch}")
-            self._end(trial, TrialState.PRUNED)
-        else:
-            self._end(trial, TrialState.COMPLETE, value)
+        with self._changing():
+            opened = self._open[number]
+            last_epoch, value = max(opened.values.items())
+            if pruned:
+                reason = f"pruned after epoch {last_epoch}"
+                self._end(opened, TrialState.PRUNED, End(reason=reason, work=work))
+            else:
+                self._end(opened, TrialState.COMPLETE, End(work=work), value)
 
-    def fail(self, number: int, reason: str, work: Work | None = None) -> None:
-        """End a trial as FAIL for this reason."""
-        trial = self._open.pop(number)
-        trial.set_user_attr("reason", reason)
-        if work is not None:
-            trial.set_user_attr("work", _as_dict(work))
-        self._end(trial, TrialState.FAIL)
+    def fail(self, number: int, fault: Fault, work: Work | None = None) -> None:
+        """End a trial as FAIL; it is started again if its fault allows."""
+        with self._changing():
+            opened = self._open[number]
+            end = End.by(fault, number, opened.line, max(opened.values, default=0), work or Work())
+            self._end(opened, TrialState.FAIL, end)
 
-    def fail_unfinished(self, reason: str) -> int:
-        """End every trial still open as FAIL. Returns how many there were."""
-        unfinished = list(self._open)
+    def fail_unfinished(self, fault: Fault) -> int:
+        """End every trial still open. Returns how many there were; none where the study cannot be written."""
+        unfinished = [] if isinstance(self.broken, StorageError | StudyBusy) else list(self._open)
         for number in unfinished:
-            self.fail(number, reason)
+            self.fail(number, fault)
         return len(unfinished)
 
-    def counts(self) -> Counts:
-        """Where the study stands."""
-        trials = self._trials(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
-        by_state = {state: sum(trial.state is state for trial in trials) for state in TrialState}
-        best = max((t for t in trials if t.state is TrialState.COMPLETE), key=_value, default=None)
-        return Counts(
-            complete=by_state[TrialState.COMPLETE],
-            pruned=by_state[TrialState.PRUNED],
-            failed=by_state[TrialState.FAIL],
-            running=by_state[TrialState.RUNNING],
-            epochs=sum(len(trial.intermediate_values) for trial in trials),
-            best_value=best.value if best else None,
-            best_trial=best.number if best else None,
-        )
+    def left(self, total: int) -> int:
+        """How many trials are still to be started, if every one under way ends with a result."""
+        return total - self.counts.ended() - len(self._open)
+
+    def waiting(self) -> int:
+        """How many trials are to be started again."""
+        return len(self._again)
 
     def refused(self) -> int:
         """How many points the space refused for their cost."""
-        return sum("refused" in trial.user_attrs for trial in self._study.get_trials(deepcopy=False))
+        return sum(REFUSED in trial.user_attrs for trial in self._study.get_trials(deepcopy=False))
 
     def records(self) -> tuple[TrialRecord, ...]:
-        """Every ended trial, by number."""
-        return tuple(_record(trial) for trial in self._trials(*_STATUS))
+        """Every result, by number."""
+        return tuple(record for _, record in sorted(self._records.items()))
 
-    def _end(self, trial: optuna.Trial, state: TrialState, value: float | None = None) -> None:
-        self._study.tell(trial, value, state=state)
-        self._observer.changed(self.counts())
-        self._observer.ended(_record(self._frozen(trial.number)))
+    def close(self) -> None:
+        """Copy the database and let go of it; nothing can be asked or told after that."""
+        if self.broken is None:
+            with suppress(StorageError):  # the study itself is whole; opening it again copies it, or says why not
+                self._durable.back_up()
+        self._durable.close()
 
-    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
-        trials = self._study.get_trials(deepcopy=False, states=states)
-        return [trial for trial in trials if "refused" not in trial.user_attrs]
+    def _require_some_success(self) -> None:
+        if self._failures >= self._most_failures:
+            last = max((r for r in self._records.values() if r.status == "FAIL"), key=lambda r: (r.ended, r.number))
+            raise SearchBroken(
+                f"At most {self._most_failures} trials in a row may fail. Received: that many, the last one, trial "
+                f"{last.number}, for this reason: {last.reason}. Mend the cause, or raise --max-failures."
+            )
 
-    def _frozen(self, number: int) -> FrozenTrial:
-        return self._study.get_trials(deepcopy=False)[number]
+    def _draw(self) -> Assignment | None:
+        """Ask Optuna for a point. None if the space refuses it."""
+        self._queue_again()
+        trial = self._durable.write(self._study.ask)
+        try:
+            config = self._durable.write(lambda: suggest(trial))
+        except RefusedPoint as refusal:
+            rule = str(refusal)
+            self._durable.write(lambda: trial.set_user_attr(REFUSED, rule))
+            self._durable.write(lambda: self._study.tell(trial, state=TrialState.FAIL, skip_if_finished=True))
+            return None
+        self._durable.write(lambda: trial.set_user_attr(CONFIG, config.to_dict()))
+        line = Line.of(trial)
+        self._open[trial.number] = _Open(trial, line, REFERENCE in trial.user_attrs)
+        self._change(running=1)
+        return Assignment(trial.number, line.first, config)
 
+    def _queue_again(self) -> None:
+        if not self._again:
+            return
+        earlier = self._again[0]
+        attributes: dict[str, Any] = {LINE: earlier.user_attrs[END]["again"]}
+        if REFERENCE in earlier.user_attrs:
+            attributes[REFERENCE] = True
+        self._durable.write(lambda: self._study.enqueue_trial(parameters_of(earlier), user_attrs=attributes))
+        del self._again[0]
 
-def _value(trial: FrozenTrial) -> float:
-    return trial.value if trial.value is not None else -math.inf
+    def _end(self, opened: _Open, state: TrialState, end: End, value: float | None = None) -> None:
+        trial = opened.trial
+        del self._open[trial.number]
+        try:
+            self._durable.write(lambda: trial.set_user_attr(END, end.stored()))
+            ended = self._durable.write(lambda: self._study.tell(trial, value, state=state, skip_if_finished=True))
+        except StorageError:
+            self._durable.spool(trial.number, state, opened.values, end)
+            raise
+        record = record_of(ended)
+        if end.again is None:
+            self._failures = self._failures + 1 if state is TrialState.FAIL else 0
+            self._count(record)
+        else:
+            self._again.append(ended)
+        self._change(running=-1, epochs=-len(opened.values))
+        (self._observer.ended if end.again is None else self._observer.starts_again)(record)
+        self._durable.ended()
 
+    def _count(self, record: TrialRecord) -> None:
+        self._records[record.number] = record
+        self.counts = self.counts.with_result(record)
 
-def _as_dict(work: Work) -> dict[str, Any]:
-    return {"worker": work.worker, "started": work.started, "seconds": work.seconds, "cpu_seconds": work.cpu_seconds}
+    def _change(self, *, running: int = 0, epochs: int = 0) -> None:
+        counts = self.counts
+        self.counts = replace(counts, running=counts.running + running, epochs=counts.epochs + epochs)
+        self._observer.changed(self.counts)
 
-
-def _record(trial: FrozenTrial) -> TrialRecord:
-    work = trial.user_attrs.get("work", {})
-    config = trial.user_attrs.get("config")
-    return TrialRecord(
-        number=trial.number,
-        status=_STATUS[trial.state],
-        reason=trial.user_attrs.get("reason", ""),
-        config=TrainConfig.from_dict(config) if config is not None else None,
-        # Optuna gives a pruned trial the value of its last epoch, which is no full-length result
-        value=trial.value if trial.state is TrialState.COMPLETE else None,
-        intermediate=tuple(sorted(trial.intermediate_values.items())),
-        is_reference="reference" in trial.user_attrs,
-        worker=work.get("worker", ""),
-        started=work.get("started", _utc(trial.datetime_start)),
-        ended=_utc(trial.datetime_complete),
-        seconds=work.get("seconds", 0.0),
-        cpu_seconds=work.get("cpu_seconds", 0.0),
-    )
-
-
-def _utc(moment: datetime | None) -> str:
-    """Optuna stores local time without a zone."""
-    return "" if moment is None else moment.astimezone(UTC).isoformat(timespec="seconds")
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with whole():
+            try:
+                yield
+            except (StorageError, StudyBusy, SearchBroken) as error:
+                self.broken = error
+                raise

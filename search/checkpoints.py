@@ -1,0 +1,133 @@
+"""Where the states of trainings under way are kept: a folder, or an object store that every machine reaches.
+
+    <root>/<key>/epoch-0003.state     written beside and moved; begins with its own hash (fashion_model/checkpoint.py)
+    <root>/<key>/epoch-0002.state     the one before it, in case that one is damaged
+    <root>/<key>/epoch-0004.damaged   one that was
+
+A checkpoint saves work and nothing else: one that cannot be written or read costs epochs, never the training.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from pyarrow import fs
+
+from search.faults import StorageError, first_line
+
+_NAME: Final = re.compile(r"epoch-(\d+)\.state")
+_KEPT: Final = 2
+_DETAIL_LENGTH: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointStore:
+    """The checkpoints of a run: `folder` under `root`, an absolute path or a URI that Arrow knows (s3://, gs://, …)."""
+
+    root: str
+    folder: str = "checkpoints"
+
+    def of(self, key: str) -> StoredCheckpoints:
+        """The checkpoints of one training."""
+        system, path = self._located()
+        return StoredCheckpoints(system, f"{path}/{key}")
+
+    def remove(self, key: str = "") -> None:
+        """Delete the checkpoints of one training, or of all. What cannot be deleted stays, and harms nobody."""
+        with suppress(OSError):
+            system, path = self._located()
+            system.delete_dir(f"{path}/{key}" if key else path)
+
+    def require_writable(self) -> None:
+        """Write, read and delete a small file.
+
+        Raises:
+            StorageError: when one of these fails, or Arrow does not know the URI.
+        """
+        try:
+            system, path = self._located()
+            system.create_dir(path, recursive=True)
+            with system.open_output_stream(f"{path}/.probe") as file:
+                file.write(b"probe")
+            with system.open_input_file(f"{path}/.probe") as file:
+                file.readall()
+            system.delete_file(f"{path}/.probe")
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                f"Checkpoints must be writable. Received: {self.root}: {first_line(error)}. Check --storage-path."
+            ) from error
+
+    def _located(self) -> tuple[fs.FileSystem, str]:
+        system, path = fs.FileSystem.from_uri(self.root) if "://" in self.root else (fs.LocalFileSystem(), self.root)
+        return system, f"{path.rstrip('/')}/{self.folder}"
+
+
+class StoredCheckpoints:
+    """The states of one training; see fashion_model.checkpoint.Checkpoints. `notes` says what went wrong."""
+
+    def __init__(self, system: fs.FileSystem, folder: str) -> None:
+        self._system, self._folder = system, folder
+        self._loaded: int | None = None
+        self._discarded: set[int] = set()  # one in a folder that cannot be written stays there
+        self.notes: list[str] = []
+
+    def load(self) -> bytes | None:
+        """The newest state that was not discarded."""
+        try:
+            epochs = self._epochs()
+            if not epochs:
+                return None
+            self._loaded = epochs[-1]
+            with self._system.open_input_file(self._path(self._loaded)) as file:
+                return bytes(file.readall())
+        except OSError as error:
+            self._note("checkpoint not read", error)
+            return None
+
+    def save(self, epoch: int, state: bytes) -> None:
+        """Keep the state after `epoch`, and the one before it."""
+        beside = f"{self._folder}/.epoch-{epoch:04d}.part"
+        try:
+            self._system.create_dir(self._folder, recursive=True)
+            with self._system.open_output_stream(beside) as file:
+                file.write(state)
+            self._system.move(beside, self._path(epoch))
+            self._discarded.discard(epoch)
+            for old in self._epochs()[:-_KEPT]:
+                self._system.delete_file(self._path(old))
+        except OSError as error:
+            self._note("checkpoint not written", error)
+            with suppress(OSError):  # a part of one only takes up space, of which there may be too little
+                self._system.delete_file(beside)
+
+    def discard(self, reason: str) -> None:
+        """Set the state that was loaded last aside."""
+        if self._loaded is None:
+            return
+        self.notes.append(f"checkpoint after epoch {self._loaded} discarded: {reason[:_DETAIL_LENGTH]}")
+        self._discarded.add(self._loaded)
+        path = self._path(self._loaded)
+        try:
+            self._system.move(path, path.removesuffix("state") + "damaged")
+        except OSError as error:
+            self._note("discarded checkpoint not moved", error)
+
+    def note(self) -> str:
+        """All that went wrong, in one line; mostly empty."""
+        return "; ".join(self.notes)
+
+    def _epochs(self) -> list[int]:
+        selector = fs.FileSelector(self._folder, allow_not_found=True)
+        names = (_NAME.fullmatch(found.base_name) for found in self._system.get_file_info(selector))
+        return sorted({int(name[1]) for name in names if name} - self._discarded)
+
+    def _path(self, epoch: int) -> str:
+        return f"{self._folder}/epoch-{epoch:04d}.state"
+
+    def _note(self, what: str, error: OSError) -> None:
+        text = f"{what}: {str(error)[:_DETAIL_LENGTH]}"
+        if text not in self.notes:
+            self.notes.append(text)
