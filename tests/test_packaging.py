@@ -113,6 +113,17 @@ def test_every_import_is_declared() -> None:
     assert undeclared == [], "declare the package in pyproject.toml and run `make lock`"
 
 
+def test_the_tests_take_psycopg_in_the_range_that_the_extra_offers() -> None:
+    assert {str(wanted) for wanted in requirements("postgres")} <= {str(wanted) for wanted in requirements("dev")}
+
+
+def test_the_fast_tests_leave_out_every_marker() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    expression = re.search(r'pytest -q -m "([^"]+)"', (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert expression is not None
+    assert set(expression[1].split(" and ")) == {f"not {marker.split(':')[0]}" for marker in settings["markers"]}
+
+
 def test_every_package_with_code_is_built_into_the_wheel() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     included = settings["setuptools"]["packages"]["find"]["include"]
@@ -153,3 +164,19 @@ def test_every_module_says_first_what_it_is() -> None:
 def test_no_file_is_a_drawer_for_leftovers() -> None:
     drawers = {"util", "utils", "common", "helper", "helpers", "misc"}
     assert [str(path.relative_to(ROOT)) for path in SOURCES if path.stem in drawers] == []
+
+
+def test_the_documents_name_only_tests_that_there_are() -> None:
+    defined = {
+        node.name
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    named = {
+        name
+        for document in (ROOT / "docs").glob("*.md")
+        for name in re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 20
+    assert sorted(named - defined) == []

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from fashion_model.source import local_source
+from search.checkpoints import CheckpointStore
+from search.database import Database, sqlite_url
+from search.lock import StudyLock
 from search.records import TrialRecord
-from search.storage import StudySpec, open_study, sqlite_url
-from search.study import Counts, SearchStudy, Work
+from search.settings import Settings
+from search.storage import StudySpec, open_study
+from search.stored import Work
+from search.study import Counts, SearchStudy
+from search.terms import Terms
+
+from .disk import mounted_disk
+from .postgres import connections_closed, fresh_database, server
 
 WORK = Work(worker="host:1", started="2026-01-01T00:00:00+00:00", seconds=2.0, cpu_seconds=1.5)
+
+
+@cache  # drawing the ranges takes as long as most tests
+def terms(*, epochs: int, seed: int = 0, split_sha256: str = "ab") -> Terms:
+    """The terms of a search."""
+    return Terms.of(Settings(name="s", epochs=epochs, seed=seed), split_sha256)
 
 
 @dataclass
@@ -22,6 +38,7 @@ class Watcher:
 
     counts: list[Counts] = field(default_factory=list)
     records: list[TrialRecord] = field(default_factory=list)
+    again: list[TrialRecord] = field(default_factory=list)
 
     def changed(self, counts: Counts) -> None:
         self.counts.append(counts)
@@ -29,16 +46,66 @@ class Watcher:
     def ended(self, record: TrialRecord) -> None:
         self.records.append(record)
 
+    def starts_again(self, record: TrialRecord) -> None:
+        self.again.append(record)
+
 
 @pytest.fixture
 def watcher() -> Watcher:
     return Watcher()
 
 
+# On a module or a test that uses a study: once with SQLite, and under `-m postgres` with PostgreSQL too
+on_every_database = pytest.mark.parametrize(
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server, by the URL of its administrator."""
+    with server() as url:
+        yield url
+
+
 @pytest.fixture
-def spec(tmp_path: Path) -> StudySpec:
-    url = sqlite_url(tmp_path / "study.db")
-    return StudySpec(name="s", url=url, sampler="random", pruner="halving", seed=0, epochs=9, split_sha256="ab")
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database: SQLite's, unless the test is marked `on_every_database`."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield Database(sqlite_url(tmp_path / "study.db"), patience_seconds=2.0)
+        return
+    url = fresh_database(request.getfixturevalue("postgres_url"))
+    with connections_closed():
+        yield Database(url, patience_seconds=2.0)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """An empty disk of a megabyte."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with mounted_disk(folder):
+        yield folder
+
+
+@pytest.fixture
+def spec(database: Database, tmp_path: Path) -> StudySpec:
+    """A study of its own, with the terms of a search of 9 epochs."""
+    return StudySpec(
+        name="s",
+        database=database,
+        folder=tmp_path,
+        lock=StudyLock(database, "s"),
+        terms=terms(epochs=9),
+        sampler="random",
+        pruner="halving",
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> CheckpointStore:
+    """An empty place for checkpoints."""
+    return CheckpointStore(str(tmp_path / "checkpoints"))
 
 
 @pytest.fixture

@@ -71,6 +71,22 @@ def test_verbosity_is_v_less_q() -> None:
     assert not parse(["--no-progress"]).show_progress
 
 
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("90", 90), ("1.5", 1.5), ("90s", 90), ("15m", 900), ("2h", 7200), ("1.5h", 5400)]
+)
+def test_a_duration_is_seconds_unless_it_says_minutes_or_hours(given: str, seconds: float) -> None:
+    settings = parse(["--time-budget", given, "--trial-timeout", given]).settings
+    assert (settings.time_budget, settings.trial_timeout) == (seconds, seconds)
+
+
+@pytest.mark.parametrize("wrong", ["", "soon", "-5", "1d", "1h30m", "5 m"])
+def test_another_duration_ends_with_2_and_says_how_to_write_one(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse([f"--time-budget={wrong}"])
+    assert ended.value.code == 2
+    assert f"a duration must be like 90, 90s, 15m or 2h. Received: {wrong}" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed, so --sampler gp works")
 def test_the_gp_sampler_without_torch_is_refused_with_the_remedy() -> None:
     with pytest.raises(SettingsError, match=r"needs torch\. Received: torch is not installed\. Run `make env"):

@@ -3,10 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from fashion_model.config import REFERENCE
-from search.finalists import choose_finalists, winner
+from fashion_model.data import TrainingSplits
+from search.checkpoints import CheckpointStore
+from search.faults import Cause, Fault, SearchBroken
+from search.finalists import Finalist, choose_finalists, jobs_count, rescore, winner
+from search.job import Job
+from search.place import TrialPlan
 from search.records import FinalistScore, Status, TrialRecord
+from search.seeds import Stream, derive
+from search.trainings import Trainings
+
+from .somewhere import Somewhere
+
+PLAN = TrialPlan(trials=4, epochs=3, seed=5)
+SEEDS = tuple(derive(5, Stream.FINALIST, index) for index in range(2))
+FINALISTS = [Finalist(trial, 0.9, replace(REFERENCE, dense_units=trial + 1)) for trial in (3, 8)]
+DIVERGED = Fault(Cause.NON_FINITE, "training loss nan after epoch 2")
+
+
+class Unlucky(Somewhere):
+    """A place where every training that is in `at` diverges."""
+
+    def __init__(self, *at: tuple[str, int]) -> None:
+        super().__init__()
+        self.at = at
+
+    def outcome(self, job: Job) -> Fault | None:
+        return DIVERGED if (job.label, job.seed) in self.at else None
+
+
+def scores(place: Somewhere, splits: TrainingSplits, folder: Path) -> tuple[FinalistScore, ...]:
+    trainings = Trainings(folder / "trainings", lambda: place, CheckpointStore(str(folder)))
+    return rescore(trainings, FINALISTS, splits, PLAN, lambda job: None)
 
 
 def record(number: int, value: float | None, status: Status = "COMPLETE") -> TrialRecord:
@@ -54,3 +87,39 @@ def test_the_winner_is_chosen_by_fresh_scores_not_by_the_search() -> None:
 
 def test_equal_fresh_scores_are_decided_by_the_search() -> None:
     assert winner([score(1, 0.91, 0.9, 0.9), score(2, 0.92, 0.9, 0.9)]).trial == 2
+
+
+def test_each_finalist_is_trained_on_the_same_fresh_seeds_and_scored_on_the_validation_images(
+    tiny_splits: TrainingSplits, tmp_path: Path
+) -> None:
+    place = Somewhere()
+    found = scores(place, tiny_splits, tmp_path)
+    assert [(s.trial, s.search_value, s.seeds, s.fresh_values) for s in found] == [
+        (3, 0.9, SEEDS, (0.9, 0.9)),
+        (8, 0.9, SEEDS, (0.9, 0.9)),
+    ]
+    assert [(s.seconds, s.cpu_seconds) for s in found] == [(6.0, 5.0)] * 2
+    assert len(place.asked) == jobs_count(2) == 4
+    assert {(job.epochs, job.keep_model, job.data) for job in place.asked} == {
+        (3, False, f"validation of split {tiny_splits.sha256}")
+    }
+
+
+def test_a_training_that_fails_scores_0_on_its_seed(tiny_splits: TrainingSplits, tmp_path: Path) -> None:
+    found = scores(Unlucky(("trial 3", SEEDS[1])), tiny_splits, tmp_path)
+    assert [s.fresh_values for s in found] == [(0.9, 0.0), (0.9, 0.9)]
+    assert found[0].mean() == 0.45
+    assert (found[0].seconds, found[1].seconds) == (3.0, 6.0)
+    assert winner(found).trial == 8
+
+
+def test_where_all_fail_the_search_is_broken_and_the_first_reason_is_told(
+    tiny_splits: TrainingSplits, tmp_path: Path
+) -> None:
+    every = [(f"trial {finalist.trial}", seed) for finalist in FINALISTS for seed in SEEDS]
+    expected = (
+        r"Some finalist must train on a fresh seed\. Received: all 4 trainings failed, .*: non-finite loss: training"
+    )
+    with pytest.raises(SearchBroken, match=expected):
+        scores(Unlucky(*every), tiny_splits, tmp_path)
+    assert scores(Somewhere(), tiny_splits, tmp_path)[0].fresh_values == (0.9, 0.9)  # mended, and resumed

@@ -51,6 +51,7 @@ def test_local_works_without_ray_and_takes_under_a_minute(real_data: str, tmp_pa
     assert time.perf_counter() - start < 60
     left = {path.name for path in (tmp_path / "one").iterdir()} - {"study.db-shm", "study.db-wal"}
     assert left == {
+        ".lock",
         "config.json",
         "log.txt",
         "models",
@@ -58,7 +59,10 @@ def test_local_works_without_ray_and_takes_under_a_minute(real_data: str, tmp_pa
         "predictions.npz",
         "report.html",
         "report.json",
+        "sessions.json",
         "study.db",
+        "study.db.backup",
+        "trainings",
         "trials.csv",
     }
     assert str(tmp_path / "one" / "report.html") in result.stdout

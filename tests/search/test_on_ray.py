@@ -1,44 +1,62 @@
-"""Trials on a real Ray: pruning, warm workers, a worker that is killed, and jobs in their order."""
+"""Trials on a real Ray: pruning, warm workers, an aborted fit, and jobs. Faults: test_ray_faults.py."""
 
 from __future__ import annotations
 
-import os
 import signal
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
+import ray
 
 from cluster.connect import connected
-from cluster.resources import TrialResources
+from cluster.resources import ClusterSize, TrialResources
 from fashion_model.config import TrainConfig
-from fashion_model.data import Split, TrainingSplits
+from fashion_model.data import TrainingSplits
+from search.checkpoints import CheckpointStore
+from search.faults import Cause, Fault, SearchBroken, StorageError
 from search.in_process import InProcess
-from search.job import Job, JobData
+from search.interrupt import TimeIsUp, time_limit
+from search.job import Job, JobData, JobResult
 from search.on_ray import OnRay
 from search.place import TrialPlan
-from search.records import TrialRecord
 from search.storage import StudySpec, open_study
+from search.study import Counts
 
-from .conftest import Watcher
+from . import faulty
+from .conftest import Watcher, terms
+from .faulty import FaultySplits
 
 pytestmark = pytest.mark.ray
 PLAN = TrialPlan(trials=12, epochs=3, seed=0)
 
 
 @pytest.fixture(scope="module")
-def place() -> Iterator[OnRay]:
-    with connected("local"):
-        yield OnRay(TrialResources(cpus=1.0, gpus=0.0), concurrent=2)
+def cluster() -> Iterator[ClusterSize]:
+    with connected("local") as size:
+        yield size
+
+
+@pytest.fixture
+def place(cluster: ClusterSize, store: CheckpointStore) -> OnRay:
+    return OnRay(TrialResources(cpus=1.0, gpus=0.0), 2, store)
+
+
+@pytest.fixture
+def short(spec: StudySpec) -> StudySpec:
+    """A study whose trials have the epochs of PLAN."""
+    return replace(spec, terms=terms(epochs=PLAN.epochs))
 
 
 def test_a_search_ends_every_trial_with_its_status_and_leaves_none_running(
-    place: OnRay, spec: StudySpec, tiny_splits: TrainingSplits
+    place: OnRay, short: StudySpec, tiny_splits: TrainingSplits
 ) -> None:
-    study = open_study(replace(spec, epochs=PLAN.epochs), Watcher())
+    study = open_study(short, Watcher())
     place.run_trials(study, tiny_splits, PLAN)
     records = study.records()
     assert len(records) == PLAN.trials
@@ -49,20 +67,21 @@ def test_a_search_ends_every_trial_with_its_status_and_leaves_none_running(
         assert epochs == ([1, 2, 3] if record.status == "COMPLETE" else [1])
         assert record.reason == ("" if record.status == "COMPLETE" else "pruned after epoch 1")
         assert record.value == (record.intermediate[-1][1] if record.status == "COMPLETE" else None)
-    stored = optuna.load_study(study_name=spec.name, storage=spec.url).trials
+        assert (record.attempts, record.lineage, record.note) == (1, None, "")
+    stored = optuna.load_study(study_name=short.name, storage=short.database.url).trials
     assert {trial.state.name for trial in stored} <= {"COMPLETE", "PRUNED", "FAIL"}
     workers = Counter(record.worker for record in records)
     assert len(workers) == 2, "a worker serves many trials"
 
 
 def test_a_trials_result_depends_on_its_number_not_on_the_worker(
-    place: OnRay, spec: StudySpec, tiny_splits: TrainingSplits
+    place: OnRay, short: StudySpec, tiny_splits: TrainingSplits, tmp_path: Path
 ) -> None:
     plan = replace(PLAN, trials=2)
-    study = open_study(replace(spec, epochs=plan.epochs, pruner="none"), Watcher())
+    study = open_study(replace(short, pruner="none"), Watcher())
     place.run_trials(study, tiny_splits, plan)
-    here = open_study(replace(spec, name="here", epochs=plan.epochs, pruner="none"), Watcher())
-    InProcess().run_trials(here, tiny_splits, plan)
+    here = open_study(replace(short, name="here", pruner="none"), Watcher())
+    InProcess(CheckpointStore(str(tmp_path / "here"))).run_trials(here, tiny_splits, plan)
     assert [r.config for r in study.records()] == [r.config for r in here.records()]
     for on_ray, in_process in zip(study.records(), here.records(), strict=True):
         ours, theirs = dict(on_ray.intermediate), dict(in_process.intermediate)
@@ -71,45 +90,77 @@ def test_a_trials_result_depends_on_its_number_not_on_the_worker(
         np.testing.assert_allclose(list(ours.values()), list(theirs.values()), atol=0.051)
 
 
-class Killer(Watcher):
-    """Kills the worker of the first trial that ends, while it is at its next trial."""
+class CutOff(Watcher):
+    """Does something at the first epoch that is reported."""
 
-    def ended(self, record: TrialRecord) -> None:
-        super().ended(record)
-        if len(self.records) == 1:
-            os.kill(int(record.worker.rpartition(":")[2]), signal.SIGKILL)
+    def __init__(self, act: Callable[[], None]) -> None:
+        super().__init__()
+        self._act = act
+
+    def changed(self, counts: Counts) -> None:
+        if counts.epochs == 1:
+            self._act()
 
 
-def test_a_killed_worker_fails_its_trial_with_the_reason_and_the_search_goes_on(
-    place: OnRay, spec: StudySpec, tiny_splits: TrainingSplits
+def lose_the_database() -> None:
+    raise StorageError("the database is gone")
+
+
+def use_up_the_time() -> None:
+    signal.raise_signal(signal.SIGALRM)
+
+
+@pytest.mark.parametrize(("act", "error"), [(lose_the_database, StorageError), (use_up_the_time, TimeIsUp)])
+def test_a_search_that_is_cut_off_holds_no_core_and_goes_on_where_it_was(
+    place: OnRay, short: StudySpec, tiny_splits: TrainingSplits, act: Callable[[], None], error: type[BaseException]
 ) -> None:
-    study = open_study(replace(spec, epochs=PLAN.epochs, pruner="none"), Killer())
-    place.run_trials(study, tiny_splits, replace(PLAN, trials=6))
-    counts = Counter((record.status, record.reason) for record in study.records())
-    assert sum(counts.values()) == 6
-    assert counts["FAIL", "its worker died"] in (0, 1)  # 0: the worker was between two trials
-    assert counts["COMPLETE", ""] >= 5
-    assert study.counts().running == 0
+    plan = replace(PLAN, trials=2)
+    study = open_study(replace(short, pruner="none"), CutOff(act))
+    with pytest.raises(error), time_limit(600.0):
+        place.run_trials(study, tiny_splits, plan)
+    study.fail_unfinished(Fault(Cause.INTERRUPTED))
+    study.close()
+    start = time.monotonic()
+    while ray.available_resources().get("CPU") != ray.cluster_resources()["CPU"]:
+        assert time.monotonic() - start < 10, "a worker of the search before still holds its core"
+        time.sleep(0.1)
+    again = open_study(replace(short, pruner="none"), Watcher())
+    place.run_trials(again, tiny_splits, plan)
+    assert [(r.status, r.attempts, len(r.intermediate)) for r in again.records()] == [("COMPLETE", 2, 3)] * 2
+    assert again.waiting() == 0
 
 
-def test_a_trial_that_fails_tells_its_reason(place: OnRay, spec: StudySpec, tiny_splits: TrainingSplits) -> None:
-    nothing = Split(tiny_splits.train.images[:0], tiny_splits.train.labels[:0])
-    empty = TrainingSplits(nothing, tiny_splits.validation, "")
-    study = open_study(replace(spec, epochs=1), Watcher())
-    place.run_trials(study, empty, TrialPlan(trials=2, epochs=1, seed=0))
-    assert [record.status for record in study.records()] == ["FAIL", "FAIL"]
-    assert all(": " in record.reason and record.reason != "its worker died" for record in study.records())
+def test_a_search_ends_when_too_many_trials_in_a_row_fail_and_burns_no_others(
+    place: OnRay, short: StudySpec, tiny_splits: TrainingSplits, tmp_path: Path
+) -> None:
+    study = open_study(replace(short, most_failures=3), Watcher())
+    splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("raise", nth=None),))
+    message = r"At most 3 trials in a row may fail. Received: that many, .*raised: ValueError: this configuration"
+    with pytest.raises(SearchBroken, match=message):
+        place.run_trials(study, splits, PLAN)
+    study.fail_unfinished(Fault(Cause.INTERRUPTED))
+    assert 3 <= len(study.records()) <= 4
+    assert {record.status for record in study.records()} == {"FAIL"}
 
 
-def test_jobs_come_back_in_their_order_with_what_they_learned(
+def test_a_job_comes_back_with_what_it_learned_and_one_that_fails_with_its_fault(
     place: OnRay, tiny_splits: TrainingSplits, tiny_config: TrainConfig
 ) -> None:
-    jobs = [Job(f"job {seed}", tiny_config, epochs, seed, keep_model=seed == 1) for seed, epochs in ((1, 3), (2, 1))]
-    done: list[str] = []
-    results = place.run_jobs(
-        jobs, JobData(tiny_splits.train, tiny_splits.validation), lambda job: done.append(job.label)
-    )
-    assert sorted(done) == ["job 1", "job 2"]
+    def job(seed: int, epochs: int, config: TrainConfig = tiny_config) -> Job:
+        return Job(
+            label=f"job {seed}", config=config, epochs=epochs, seed=seed, keep_model=seed == 1, data="tiny_splits"
+        )
+
+    # each step multiplies every weight by 1 - 10: past 10^38 within 41 of the 200 steps of an epoch
+    exploding = replace(tiny_config, optimizer="sgd", learning_rate=10.0, weight_decay=1.0, batch_size=1)
+    done: dict[str, JobResult | Fault] = {}
+    jobs = [job(1, epochs=3), job(2, epochs=1), job(3, 1, exploding)]
+    data = JobData(tiny_splits.train, tiny_splits.validation)
+    place.run_jobs(jobs, data, lambda job, result: done.update({job.label: result}))
+    fault = done.pop("job 3")
+    assert isinstance(fault, Fault)
+    assert str(fault) in {f"non-finite loss: training loss {loss} after epoch 1" for loss in ("nan", "inf")}
+    results = [result for _, result in sorted(done.items()) if isinstance(result, JobResult)]
     assert [(result.train.seed, len(result.train.epochs)) for result in results] == [(1, 3), (2, 1)]
     assert [bool(result.model) for result in results] == [True, False]
     assert results[0].probabilities.shape == (60, 10)

@@ -58,7 +58,7 @@ def test_the_reference_was_trial_0_and_every_trial_ended(run_dir: Path, outcome:
     for trial in stored:
         assert trial.state.name in ("COMPLETE", "PRUNED", "FAIL")
         assert trial.state.name != "PRUNED" or trial.intermediate_values
-        assert trial.state.name != "FAIL" or {"reason", "refused"} & set(trial.user_attrs)
+        assert trial.state.name != "FAIL" or {"end", "refused"} & set(trial.user_attrs)
     assert sum("reference" in trial.user_attrs for trial in stored) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,30 @@ def test_elsewhere_a_trial_is_one_plain_line() -> None:
         progress.ended(RECORD)
     expected = "  9/50 trial 7 PRUNED: pruned after epoch 3 0.8500 · 12 s · 32-64 adam 0.001 batch 32 none\n"
     assert stream.getvalue() == expected
+
+
+def test_an_attempt_that_was_not_the_first_and_a_note_are_told() -> None:
+    stream = io.StringIO()
+    progress = Progress(stream, verbosity=0, live=True)
+    with progress.counting(50):
+        progress.ended(replace(RECORD, attempts=3, note="checkpoint after epoch 2 discarded: damaged"))
+    assert stream.getvalue().endswith(" none · attempt 3 · checkpoint after epoch 2 discarded: damaged\n")
+
+
+def test_a_trial_that_will_be_started_again_is_told_with_the_reason() -> None:
+    stream = io.StringIO()
+    Progress(stream, verbosity=0, live=True).starts_again(replace(RECORD, status="FAIL", reason="its machine was lost"))
+    assert stream.getvalue() == "  trial 7 will be started again: its machine was lost\n"
+
+
+def test_the_trials_that_were_there_before_count_but_do_not_make_the_estimate_hopeful() -> None:
+    stream = Terminal()
+    progress = Progress(stream, verbosity=0, live=True)
+    with progress.counting(50, done=8):
+        progress.changed(COUNTS)  # one more than before: too few to estimate from
+    assert "9/50 · " in stream.getvalue()
+    assert "ETA —" in stream.getvalue()
+    assert "ETA 0" not in stream.getvalue()
 
 
 def test_on_a_terminal_the_live_line_tells_done_running_pruned_failed_best_epochs_and_eta() -> None:

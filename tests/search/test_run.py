@@ -112,7 +112,8 @@ def test_a_database_that_cannot_be_opened_ends_with_4(
     storage = f"sqlite:///{tmp_path}/missing/study.db"
     arguments = ["--local", "--train-size", "120", "--data-dir", real_data, "--output", str(tmp_path / "runs")]
     assert main([*arguments, "--storage", storage]) == 4
-    assert "The study's database must be readable and writable" in capfd.readouterr().err
+    told = f"error: A study must be in a folder that can be written. Received: {tmp_path}/missing: "
+    assert told in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from search.settings import Settings, SettingsError, as_toml, read_file, without_password
+from search.settings import Settings, SettingsError, as_toml, read_file, read_run, without_password
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,14 @@ from search.settings import Settings, SettingsError, as_toml, read_file, without
         ({"cpus_per_trial": 0.1}, r"--cpus-per-trial must be at least 0.5. Received: 0.1."),
         ({"gpus_per_trial": -0.5}, r"--gpus-per-trial must be at least 0. Received: -0.5."),
         ({"max_concurrent": 0}, r"--max-concurrent must be at least 1"),
+        ({"trial_timeout": 0.5}, r"--trial-timeout must be at least 1. Received: 0.5."),
+        ({"time_budget": 0}, r"--time-budget must be at least 1. Received: 0."),
+        ({"max_failures": 0}, r"--max-failures must be at least 1. Received: 0."),
+        (
+            {"storage": "mysql://me:s3cret@host/db"},
+            r"--storage must be sqlite:///FILE or .*Received: mysql://me:\*{3}@h",
+        ),
+        ({"storage": "study.db"}, r"--storage must be sqlite:///FILE or .*Received: study.db."),
         ({"local": True, "address": "auto"}, r"--address must be left out with --local"),
     ],
 )
@@ -44,7 +53,53 @@ def test_the_defaults_are_the_documented_ones() -> None:
     settings = Settings(name="n")
     assert (settings.trials, settings.epochs, settings.finalists, settings.retrain_seeds) == (50, 10, 3, 5)
     assert (settings.sampler, settings.pruner, settings.seed) == ("tpe", "halving", 0)
+    assert (settings.trial_timeout, settings.time_budget, settings.max_failures) == (None, None, 10)
     assert settings.run_dir() == Path("runs/n")
+
+
+@pytest.mark.parametrize(
+    ("values", "command"),
+    [
+        ({}, "python -m search.run --resume runs/n"),
+        ({"output": "/my runs"}, "python -m search.run --resume '/my runs/n'"),
+        ({"storage": "sqlite:////a/study.db"}, "python -m search.run --resume runs/n"),
+        (
+            {"storage": "postgresql+psycopg://me:s3cret@host/db"},
+            "python -m search.run --resume runs/n --storage 'postgresql+psycopg://me:***@host/db'",
+        ),
+    ],
+)
+def test_the_command_that_goes_on_with_a_run_asks_again_for_a_password_only(
+    values: dict[str, Any], command: str
+) -> None:
+    assert Settings(**({"name": "n"} | values)).resume_command() == command
+
+
+def test_the_settings_of_a_run_read_back_as_the_same_settings(tmp_path: Path) -> None:
+    settings = Settings(name="n", trials=7, time_budget=90.0, storage="sqlite:////a/study.db")
+    (tmp_path / "config.json").write_text(json.dumps(settings.to_dict()), encoding="utf-8")
+    assert Settings(**read_run(tmp_path / "config.json")) == settings
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", r"A run's settings must be readable\. Received: .*config\.json"),
+        ('{"trials": 7', r"A run's settings must be readable\. Received: .*config\.json"),
+        ("[1]", r"A run's settings must be a JSON object\. Received: .*: \[1\]\."),
+        ('{"trialz": 7}', r"must only name settings\. Received: trialz"),
+        ('{"trials": "seven"}', r"trials in .* must be of type int\. Received: 'seven'\."),
+    ],
+)
+def test_damaged_settings_of_a_run_are_refused_with_the_reason(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(content, encoding="utf-8")
+    with pytest.raises(SettingsError, match=message):
+        read_run(tmp_path / "config.json")
+
+
+def test_a_run_without_settings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"A run's settings must be readable\. Received: .*No such file"):
+        read_run(tmp_path / "config.json")
 
 
 def test_printed_settings_read_back_as_the_same_settings(tmp_path: Path) -> None:
@@ -95,8 +150,13 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 )
 def test_a_password_is_hidden(url: str, shown: str) -> None:
     assert without_password(url) == shown
-    assert Settings(name="n", storage=url).to_dict()["storage"] == shown
-    assert "s3cret" not in as_toml(Settings(name="n", storage=url))
+
+
+@pytest.mark.parametrize("password", ["s3cret", "s3@cret"])
+def test_a_password_is_in_none_of_what_is_written(password: str) -> None:
+    settings = Settings(name="n", storage=f"postgresql+psycopg://me:{password}@host/db")
+    assert settings.to_dict()["storage"] == "postgresql+psycopg://me:***@host/db"
+    assert "cret" not in as_toml(settings) + settings.resume_command()
 
 
 def test_the_printed_settings_name_every_setting() -> None:

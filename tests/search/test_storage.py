@@ -1,8 +1,7 @@
-"""Opening studies: every sampler and pruner works on the space, seeds decide, and a bad database is a clear error."""
+"""Opening studies: every sampler and pruner works on the space, seeds decide, and what was there is gone on from."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
@@ -11,11 +10,13 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.settings import PRUNERS, SAMPLERS, PrunerName, SamplerName, SettingsError
-from search.storage import StorageError, StudySpec, open_study, sqlite_url
+from search.database import Database, sqlite_url
+from search.faults import StorageError
+from search.settings import PRUNERS, SAMPLERS, PrunerName, SamplerName
+from search.storage import StudySpec, open_study
 from search.study import SearchStudy
 
-from .conftest import Watcher
+from .conftest import Watcher, on_every_database, terms
 
 RunTrial = Callable[[SearchStudy, list[float]], int]
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="Optuna's GP sampler needs torch: the extra `gp`")
@@ -39,7 +40,7 @@ def test_a_pruner_stops_the_bad_trials_and_none_stops_nothing(
 ) -> None:
     study = open_study(replace(spec, pruner=pruner), Watcher())
     for index in range(20):
-        run_trial(study, [0.9 - index / 50] * spec.epochs)
+        run_trial(study, [0.9 - index / 50] * spec.terms.epochs)
     pruned = sum(record.status == "PRUNED" for record in study.records())
     assert pruned == 0 if pruner == "none" else pruned >= 5
 
@@ -56,37 +57,44 @@ def test_halving_keeps_a_third_at_each_rung(spec: StudySpec, run_trial: RunTrial
 
 def test_the_same_seed_draws_the_same_points_and_another_seed_others(tmp_path: Path, spec: StudySpec) -> None:
     def configs(name: str, seed: int) -> list[object]:
-        study = open_study(replace(spec, url=sqlite_url(tmp_path / name), seed=seed), Watcher())
-        return [study.ask().config for _ in range(5)]
+        there = Database(sqlite_url(tmp_path / name))
+        study = open_study(replace(spec, database=there, terms=terms(epochs=9, seed=seed)), Watcher())
+        return [study.ask().config for _ in range(4)]
 
     assert configs("a.db", 1) == configs("b.db", 1)
     assert configs("c.db", 2)[1:] != configs("d.db", 1)[1:]
 
 
-def test_the_hash_of_the_split_is_stored_with_the_study(spec: StudySpec, study: SearchStudy) -> None:
-    stored = optuna.load_study(study_name=spec.name, storage=spec.url)
-    assert stored.user_attrs == {"split_sha256": "ab"}
+@on_every_database
+def test_a_study_that_must_be_there_is_opened_and_one_that_is_not_there_is_refused(
+    spec: StudySpec, run_trial: RunTrial
+) -> None:
+    run_trial(open_study(spec, Watcher()), [0.5])
+    assert len(open_study(spec, Watcher(), exists=True).records()) == 1
+    with pytest.raises(StorageError, match=r"Received: .*, which holds no study another\. Check --storage"):
+        open_study(replace(spec, name="another"), Watcher(), exists=True)
+    assert optuna.get_all_study_names(spec.database.url) == ["s"]
 
 
-def test_a_study_that_rests_on_another_split_is_refused(spec: StudySpec, study: SearchStudy) -> None:
-    with pytest.raises(SettingsError, match=r"must share one split. Received: study s rests on split ab, .* on cd"):
-        open_study(replace(spec, split_sha256="cd"), Watcher())
+@on_every_database
+def test_a_driver_that_died_before_it_stored_the_terms_left_an_empty_study_that_is_begun(spec: StudySpec) -> None:
+    optuna.create_study(study_name=spec.name, storage=spec.database.url, direction="maximize")
+    assert open_study(spec, Watcher()).ask().number == 0
+    assert optuna.load_study(study_name=spec.name, storage=spec.database.url).user_attrs["terms"]["epochs"] == 9
 
 
-def test_the_database_is_in_write_ahead_mode(spec: StudySpec, study: SearchStudy, tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "study.db")
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    connection.close()
+@on_every_database
+def test_studies_of_two_names_in_one_database_do_not_mix(spec: StudySpec, run_trial: RunTrial) -> None:
+    first = open_study(spec, Watcher())
+    run_trial(first, [0.5])
+    second = open_study(replace(spec, name="other", terms=terms(epochs=3)), Watcher())
+    run_trial(second, [0.7])
+    assert [record.value for record in open_study(spec, Watcher()).records()] == [0.5]
+    assert second.ask().number == 1
 
 
-def test_a_database_that_cannot_be_opened_is_named_with_the_remedy(spec: StudySpec, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"must be readable and writable. Received: sqlite:///.*missing.*--storage"):
-        open_study(replace(spec, url=f"sqlite:///{tmp_path}/missing/study.db"), Watcher())
-
-
-def test_a_file_that_is_no_database_is_a_storage_error_and_stays(spec: StudySpec, tmp_path: Path) -> None:
-    path = tmp_path / "garbage.db"
-    path.write_bytes(b"this is no database" * 100)
-    with pytest.raises(StorageError, match="file is not a database"):
-        open_study(replace(spec, url=sqlite_url(path)), Watcher())
-    assert path.read_bytes() == b"this is no database" * 100
+def test_a_server_that_is_not_there_is_a_storage_error_without_the_password(spec: StudySpec) -> None:
+    nobody = Database("postgresql+psycopg://me:s3cret@127.0.0.1:9/db")
+    with pytest.raises(StorageError, match=r"must be readable and writable\. Received: postgresql.*:\*\*\*@") as error:
+        open_study(replace(spec, database=nobody), Watcher())
+    assert "s3cret" not in str(error.value)

@@ -1,0 +1,136 @@
+"""`python -m search.run` as a process of its own: waited for, told to stop, killed; and what it left in its study."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from search.database import sqlite_url
+from search.stored import is_result
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+# seconds of work, after the five that it takes to load TensorFlow
+SMALL: Final = ("--train-size", "600", "--epochs", "2", "--retrain-seeds", "1", "--finalists", "1", "--no-progress")
+_PATIENCE_SECONDS: Final = 150.0
+
+
+@dataclass
+class Command:
+    """A command that runs, and the lines that it wrote to stderr."""
+
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip("\n"))
+
+    def wait_for(self, text: str, *, times: int = 1) -> None:
+        """Wait until so many lines hold `text`."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while sum(text in line for line in list(self.lines)) < times:
+            assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.said()}"
+            assert time.monotonic() < deadline, f"no {text!r} in: {self.said()}"
+            time.sleep(0.02)
+
+    def end(self, number: int | None = None, *, group: bool = False) -> float:
+        """Send a signal, to the whole process group as a terminal does, and wait for the end. Returns the seconds."""
+        start = time.monotonic()
+        if number is not None and group:
+            os.killpg(self.process.pid, number)
+        elif number is not None:
+            self.process.send_signal(number)
+        self.process.wait(_PATIENCE_SECONDS)
+        seconds = time.monotonic() - start
+        self._reader.join()
+        return seconds
+
+    def said(self) -> str:
+        """All of stderr so far."""
+        return "\n".join(self.lines)
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[Command]:
+    """The command in a process group of its own, which is killed at the end of the body."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "search.run", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        command = Command(process)
+        try:
+            yield command
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            command._reader.join()
+
+
+def run(*arguments: str) -> Command:
+    """The command, come to its end."""
+    with started(*arguments) as command:
+        command.end()
+    return command
+
+
+def resume_arguments(command: Command) -> list[str]:
+    """The arguments of the command that goes on, as this one told it."""
+    line = next(line for line in command.lines if line.startswith("go on with: "))
+    words = shlex.split(line.removeprefix("go on with: "))
+    assert words[:3] == ["python", "-m", "search.run"]
+    return words[3:]
+
+
+def stored_trials(run_dir: Path, url: str | None = None) -> list[FrozenTrial]:
+    """Every trial of the study of a run, whatever its state."""
+    storage = optuna.storages.RDBStorage(url or sqlite_url(run_dir / "study.db"))
+    try:
+        return optuna.load_study(study_name=run_dir.name, storage=storage).trials
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def results(trials: list[FrozenTrial]) -> dict[int, tuple[Any, ...]]:
+    """Every result by its number, with all that the study holds of it."""
+    return {
+        trial.number: (
+            trial.state.name,
+            trial.values,
+            trial.params,
+            trial.intermediate_values,
+            trial.user_attrs,
+            trial.datetime_start,
+            trial.datetime_complete,
+        )
+        for trial in trials
+        if is_result(trial)
+    }
+
+
+def states(trials: list[FrozenTrial]) -> set[str]:
+    """The states that trials are in."""
+    return {trial.state.name for trial in trials}

@@ -1,0 +1,107 @@
+"""Machines that are taken away from a cluster while trials run on them: Ray's own cluster of several nodes, on one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.cluster_utils import Cluster
+
+from cluster.connect import connected
+from cluster.resources import TrialResources
+from fashion_model.data import TrainingSplits
+from search.checkpoints import CheckpointStore
+from search.faults import Cause, Fault, SearchBroken
+from search.on_ray import OnRay
+from search.place import TrialPlan
+from search.storage import StudySpec, open_study
+from search.study import Counts
+
+from . import faulty
+from .conftest import Watcher, terms
+from .faulty import FaultySplits, epochs_of
+
+pytestmark = pytest.mark.ray
+PLAN = TrialPlan(trials=3, epochs=3, seed=0)
+EACH = TrialResources(cpus=1.0, gpus=0.0)
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Cluster]:
+    """A head without cores, to which the tests add machines of one core."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    try:
+        with connected(cluster.address):
+            yield cluster
+    finally:
+        cluster.shutdown()
+
+
+def add_machine(machines: Cluster) -> Any:
+    """A machine of one core, as Cluster knows it."""
+    return machines.add_node(num_cpus=1, object_store_memory=100 * 2**20)
+
+
+class TakesAMachine(Watcher):
+    """Does something when trials have reported so many epochs."""
+
+    def __init__(self, epochs: int, act: Any) -> None:
+        super().__init__()
+        self._epochs, self._act = epochs, act
+
+    def changed(self, counts: Counts) -> None:
+        super().changed(counts)
+        if self._act is not None and counts.epochs >= self._epochs:
+            act, self._act = self._act, None
+            act()
+
+
+def test_trials_of_a_machine_that_is_lost_go_on_from_their_checkpoints_on_another(
+    machines: Cluster, spec: StudySpec, store: CheckpointStore, tiny_splits: TrainingSplits, tmp_path: Path
+) -> None:
+    nodes = [add_machine(machines), add_machine(machines)]
+
+    def swap() -> None:
+        machines.remove_node(nodes.pop(), allow_graceful=False)
+        nodes.append(add_machine(machines))
+
+    # every trial waits before its second epoch, so that the machine is lost in the middle of one
+    splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("sleep", nth=None, epoch=2, times=1, size=8.0),))
+    watcher = TakesAMachine(2, swap)
+    study = open_study(replace(spec, terms=terms(epochs=PLAN.epochs), pruner="none"), watcher)
+    OnRay(EACH, 2, store).run_trials(study, splits, PLAN)
+    assert [record.status for record in study.records()] == ["COMPLETE"] * 3
+    assert [record.reason for record in watcher.again] == ["its machine was lost"]
+    moved = next(record for record in study.records() if record.attempts == 2)
+    assert [epoch for epoch, _ in moved.intermediate] == [1, 2, 3]
+    assert moved.intermediate[0] == watcher.again[0].intermediate[0]
+    assert [epochs_of(tmp_path, nth) for nth in range(3)] == [[1, 2, 3]] * 3, "no epoch is trained twice"
+    for node in nodes:
+        machines.remove_node(node)
+
+
+def test_a_search_without_machines_ends_after_its_patience_and_goes_on_when_there_is_one(
+    machines: Cluster, spec: StudySpec, store: CheckpointStore, tiny_splits: TrainingSplits, tmp_path: Path
+) -> None:
+    nodes = [add_machine(machines)]
+    splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("sleep", nth=1, epoch=2, times=1, size=8.0),))
+    watcher = TakesAMachine(4, lambda: machines.remove_node(nodes[0], allow_graceful=False))
+    mine = replace(spec, terms=terms(epochs=PLAN.epochs), pruner="none")
+    study = open_study(mine, watcher)
+    with pytest.raises(SearchBroken, match=r"A trial must get its worker within 15 s. Received: none, for 1 waiting"):
+        OnRay(EACH, 1, store, patience_seconds=15.0).run_trials(study, splits, PLAN)
+    study.fail_unfinished(Fault(Cause.INTERRUPTED))
+    before = study.records()
+    study.close()
+    assert [(record.number, record.status) for record in before] == [(0, "COMPLETE")]
+    assert watcher.again[0].reason == "its machine was lost"
+
+    add_machine(machines)
+    again = open_study(mine, Watcher())
+    OnRay(EACH, 1, store).run_trials(again, splits, PLAN)
+    assert again.records()[:1] == before
+    assert [record.status for record in again.records()] == ["COMPLETE"] * 3
+    assert [epochs_of(tmp_path, nth) for nth in range(3)] == [[1, 2, 3]] * 3

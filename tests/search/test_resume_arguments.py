@@ -1,0 +1,135 @@
+"""--resume: which run, its settings under those of the command line, and what it is not to be given with."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from search.arguments import Request, parse
+from search.settings import Settings, SettingsError
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def make_run(settings: Settings, *, age: float = 0.0) -> Path:
+    """A run folder, begun so many seconds ago."""
+    folder = settings.run_dir()
+    folder.mkdir(parents=True)
+    config = folder / "config.json"
+    config.write_text(json.dumps(settings.to_dict()), encoding="utf-8")
+    moment = config.stat().st_mtime - age
+    os.utime(config, (moment, moment))
+    return folder
+
+
+def resume(*arguments: str) -> Request:
+    request = parse(["--resume", *arguments])
+    assert request.resume
+    return request
+
+
+def test_without_it_nothing_is_resumed() -> None:
+    make_run(Settings(name="a"))
+    request = parse([])
+    assert not request.resume
+    assert request.settings.name != "a"
+
+
+@pytest.mark.parametrize("how", ["a", "runs/a", "./runs/a/", "{cwd}/runs/a"])
+def test_a_run_is_named_by_its_folder_or_by_its_name(how: str, tmp_path: Path) -> None:
+    make_run(Settings(name="a", trials=7, epochs=3, seed=5))
+    make_run(Settings(name="b"))
+    settings = resume(how.format(cwd=tmp_path)).settings
+    assert (settings.name, settings.trials, settings.epochs, settings.seed) == ("a", 7, 3, 5)
+    assert settings.run_dir().resolve() == tmp_path / "runs" / "a"
+
+
+def test_without_a_name_it_is_the_run_that_began_last() -> None:
+    make_run(Settings(name="z"), age=50)
+    make_run(Settings(name="m"), age=10)
+    make_run(Settings(name="a"), age=90)
+    assert resume().settings.name == "m"
+
+
+def test_the_run_is_looked_for_where_output_says() -> None:
+    make_run(Settings(name="here"))
+    make_run(Settings(name="there", output="elsewhere"))
+    settings = resume("--output", "elsewhere").settings
+    assert (settings.name, settings.output) == ("there", "elsewhere")
+    assert resume("there", "--output", "elsewhere").settings.run_dir() == Path("elsewhere/there")
+
+
+def test_a_run_that_was_moved_is_gone_on_with_where_it_is(tmp_path: Path) -> None:
+    folder = make_run(Settings(name="a", output="runs"))
+    (tmp_path / "moved").mkdir()
+    folder.rename(tmp_path / "moved" / "a")
+    assert resume("moved/a").settings.run_dir() == Path("moved/a")
+    assert resume("moved/a", "--output", "runs").settings.run_dir() == Path("moved/a")
+
+
+def test_the_command_line_wins_over_the_run_and_the_run_over_the_defaults() -> None:
+    make_run(Settings(name="a", trials=7, pruner="median", local=True))
+    settings = resume("a", "--trials", "9").settings
+    assert (settings.trials, settings.pruner, settings.local) == (9, "median", True)
+
+
+def test_a_settings_file_wins_over_the_run_and_a_flag_over_it(tmp_path: Path) -> None:
+    make_run(Settings(name="a", trials=7, max_failures=3))
+    (tmp_path / "s.toml").write_text("trials = 8\nmax-failures = 4\n", encoding="utf-8")
+    settings = resume("a", "--config", "s.toml", "--trials", "9").settings
+    assert (settings.trials, settings.max_failures) == (9, 4)
+
+
+def test_a_run_that_was_begun_with_overwrite_does_not_overwrite_itself() -> None:
+    make_run(Settings(name="a", overwrite=True))
+    assert not resume("a").settings.overwrite
+
+
+@pytest.mark.parametrize("flag", [["--name", "b"], ["--overwrite"]])
+def test_what_is_for_a_new_run_is_refused(flag: list[str]) -> None:
+    make_run(Settings(name="a"))
+    with pytest.raises(SettingsError, match=rf"{flag[0]} is for a new run\. Received: with --resume\. Leave it out\."):
+        resume("a", *flag)
+
+
+def test_a_folder_without_settings_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    with pytest.raises(
+        SettingsError, match=r"--resume must name a run's folder\. Received: a, which has no config.json"
+    ):
+        resume("a")
+
+
+def test_where_there_is_no_run_it_is_said_where_was_looked() -> None:
+    with pytest.raises(SettingsError, match=r"--resume needs a run to go on with\. Received: none in runs\."):
+        resume()
+
+
+def test_a_run_under_another_name_than_its_studys_is_refused(tmp_path: Path) -> None:
+    make_run(Settings(name="a")).rename(tmp_path / "runs" / "b")
+    with pytest.raises(SettingsError, match=r"has its study's name\. Received: runs/b, of study a\. Rename it back\."):
+        resume("b")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"name": "a", "trialz": 3}', '{"name": "a", "trials": 0}'])
+def test_damaged_settings_are_refused(content: str) -> None:
+    (make_run(Settings(name="a")) / "config.json").write_text(content, encoding="utf-8")
+    with pytest.raises(SettingsError):
+        resume("a")
+
+
+def test_a_password_must_be_given_again() -> None:
+    url = "postgresql+psycopg://me:s3cret@host/db"
+    make_run(Settings(name="a", storage=url))
+    with pytest.raises(
+        SettingsError, match=r"password of --storage is not kept\. Received: postgresql.*:\*{3}@host/db\."
+    ):
+        resume("a")
+    assert resume("a", "--storage", url).settings.storage == url
