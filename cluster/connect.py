@@ -30,6 +30,7 @@ _RAY_SWITCHES: Final = {
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     # wait until it is known what broke the line to a worker, rather than 1 s: a lost machine is found out after 14 s
     "RAY_timeout_ms_task_wait_for_death_info": "30000",
+    "RAY_task_oom_retries": "3",  # a training that no machine's memory can hold; Ray's own default is without end
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # leave CUDA_VISIBLE_DEVICES alone for tasks without a GPU
 }
 

@@ -54,7 +54,7 @@ class Durable:
                 self._lock.require()  # before each change: a server that was started again has forgotten it
                 return change()
             except (StorageError, *_UNWRITABLE) as error:
-                if time.monotonic() + pause > give_up or is_pending():
+                if time.monotonic() + pause > give_up or is_pending() or _is_full(error):
                     raise StorageError(self._unwritable(error)) from error
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -126,8 +126,8 @@ class Durable:
 
     def _unwritable(self, error: Exception) -> str:
         reason = first_line(error.__cause__ or error)
-        full = "disk" in reason and "full" in reason
-        remedy = "Free space there, then resume." if full else "Mend that, then resume: nothing that ended is lost."
+        mend = "Mend that, then resume: nothing that ended is lost."
+        remedy = "Free space there, then resume." if _is_full(error) else mend
         return f"The study must be writable. Received: {self._database.shown()}: {reason}. {remedy}"
 
 
@@ -139,6 +139,11 @@ def _tell_again(study: optuna.Study, trial: FrozenTrial, entry: Mapping[str, Any
     handle.set_user_attr(END, entry["end"])
     value = entry["values"][-1][1] if state is TrialState.COMPLETE else None
     study.tell(handle, value, state=state, skip_if_finished=True)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether waiting will not help: SQLite's words for a disk without space."""
+    return "disk is full" in str(error.__cause__ or error)
 
 
 def _entry(line: str) -> dict[str, Any] | None:

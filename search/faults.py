@@ -30,7 +30,8 @@ class Cause(StrEnum):
 
 # How often a trial is started again after each cause; None means always: the user stopped the search, not the trial.
 # A worker that dies twice under the same trial is the trial's doing; a machine that is taken away, or a driver that is
-# killed, is not, yet a trial that kills its machine must not do so for ever.
+# killed, is not, yet a trial that kills its machine must not do so for ever. Nor is it a trial's doing that its
+# neighbour made Ray Tune give up: three such ends without a result in between end the search anyway.
 RETRIES: Final[Mapping[Cause, int | None]] = {
     Cause.RAISED: 0,
     Cause.NON_FINITE: 0,
@@ -40,7 +41,7 @@ RETRIES: Final[Mapping[Cause, int | None]] = {
     Cause.TIMED_OUT: 1,
     Cause.WORKER_DIED: 1,
     Cause.NODE_LOST: 10,
-    Cause.ABORTED: 3,
+    Cause.ABORTED: 10,
     Cause.ORPHANED: 3,
     Cause.INTERRUPTED: None,
 }

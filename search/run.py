@@ -46,7 +46,11 @@ def _say(error: BaseException) -> int:
     if code is None:
         traceback.print_exception(error)
         return 1
-    print(f"error: {error}", file=sys.stderr)
+    if isinstance(error, OSError):
+        remedy = "Free space there, or mend its rights, then resume."
+        print(f"error: What is found must be kept. Received: {error}. {remedy}", file=sys.stderr)
+    else:
+        print(f"error: {error}", file=sys.stderr)
     return code
 
 

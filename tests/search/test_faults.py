@@ -18,7 +18,7 @@ def test_a_fault_of_the_trial_itself_is_final_and_any_other_is_tried_again() -> 
 def test_a_machine_may_be_lost_more_often_than_a_worker_may_die() -> None:
     limits = [RETRIES[cause] for cause in (Cause.HOST_MEMORY, Cause.TIMED_OUT, Cause.WORKER_DIED)]
     assert limits == [1, 1, 1]
-    assert (RETRIES[Cause.ORPHANED], RETRIES[Cause.ABORTED], RETRIES[Cause.NODE_LOST]) == (3, 3, 10)
+    assert (RETRIES[Cause.ORPHANED], RETRIES[Cause.ABORTED], RETRIES[Cause.NODE_LOST]) == (3, 10, 10)
 
 
 @pytest.mark.parametrize(("cause", "limit"), [(cause, limit) for cause, limit in RETRIES.items() if limit is not None])

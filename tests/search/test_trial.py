@@ -114,7 +114,7 @@ def test_a_trial_without_images_to_validate_on_has_no_value(
 ) -> None:
     run = start(SMALL, store)
     with pytest.raises(TrialFailed, match="no value: the trial has no validation images"):
-        list(run.epochs(replace(tiny_splits, validation=None)))
+        list(run.epochs(replace(tiny_splits, validation=None)))  # type: ignore[arg-type]  # what no split can be
 
 
 @pytest.mark.slow
@@ -163,6 +163,15 @@ def test_a_failing_trial_is_recorded_and_the_search_goes_on(
     InProcess(store).run_trials(study, without_images(tiny_splits), TrialPlan(trials=2, epochs=1, seed=0))
     assert [(record.status, record.attempts) for record in study.records()] == [("FAIL", 1)] * 2
     assert all(re.match(r"raised: [A-Z]\w+: \w+", record.reason) for record in study.records())
+
+
+@pytest.mark.slow
+def test_a_trial_that_would_be_pruned_after_its_last_epoch_is_complete(
+    spec: StudySpec, tiny_splits: TrainingSplits, store: CheckpointStore
+) -> None:
+    study = open_study(spec, Watcher())  # its rungs are those of nine epochs: one of them is after the first
+    InProcess(store).run_trials(study, tiny_splits, TrialPlan(trials=6, epochs=1, seed=0))
+    assert [record.status for record in study.records()] == ["COMPLETE"] * 6
 
 
 @pytest.mark.slow
