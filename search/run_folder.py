@@ -18,6 +18,7 @@ from search.records import TrialRecord
 from search.settings import Settings, SettingsError
 
 _LOCK: Final = ".lock"
+_BEFORE_CONFIG: Final = frozenset({_LOCK, ".probe", "log.txt", "checkpoints"})
 _LEAST_FREE_BYTES: Final = 64 * 2**20  # a run of small models; the largest has 12 MB of weights, each training one copy
 
 
@@ -109,6 +110,9 @@ def _make_room(path: Path, *, overwrite: bool) -> None:
     if (path / _LOCK).exists():
         with only_driver(path / _LOCK):
             pass
+    if _was_never_begun(path):
+        shutil.rmtree(path)
+        return
     if not overwrite:
         raise SettingsError(
             f"A run must have a folder of its own. Received: {path}, which is not empty. "
@@ -120,6 +124,12 @@ def _make_room(path: Path, *, overwrite: bool) -> None:
             "Delete it yourself."
         )
     shutil.rmtree(path)
+
+
+def _was_never_begun(path: Path) -> bool:
+    """Whether all that is there is what a driver makes before config.json, which it writes before the first trial."""
+    names = [entry.name for entry in path.iterdir()] if path.is_dir() else [path.name]
+    return all(name in _BEFORE_CONFIG or name.startswith("study.db") for name in names) and _LOCK in names
 
 
 def _require_writable(path: Path) -> None:

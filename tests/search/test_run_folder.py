@@ -174,3 +174,26 @@ def test_trials_csv_has_a_line_a_trial_with_status_and_configuration(tmp_path: P
     assert (row["value"], row["epochs"], row["last_value"]) == ("", "1", "0.5")
     assert (row["optimizer"], row["base_filters"]) == ("adam", "32")
     assert (row["attempts"], row["note"]) == ("2", "a checkpoint was discarded")
+
+
+def test_a_driver_killed_before_its_study_began_leaves_the_name_free(tmp_path: Path) -> None:
+    begun = HOLD.replace("    folder.write_config(settings)\n", "    folder.study_file().touch()\n")
+    with child(begun, str(tmp_path)) as driver:
+        said(driver)
+        driver.kill()
+        driver.wait()
+    assert {path.name for path in (tmp_path / "n").iterdir()} == {".lock", "study.db"}
+    with run_folder(Settings(name="n", output=str(tmp_path)), resume=False) as folder:
+        assert [path.name for path in folder.path.iterdir()] == [".lock"]
+
+
+def test_a_folder_without_a_config_that_no_driver_made_is_not_touched(tmp_path: Path) -> None:
+    mine = tmp_path / "n" / "study.db"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    with (
+        pytest.raises(SettingsError, match="a folder of its own"),
+        run_folder(Settings(name="n", output=str(tmp_path)), resume=False),
+    ):
+        pass
+    assert mine.read_bytes() == b"mine"
