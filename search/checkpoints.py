@@ -75,13 +75,20 @@ class StoredCheckpoints:
         self.notes: list[str] = []
 
     def load(self) -> bytes | None:
-        """The newest state that was not discarded."""
+        """The newest state that can be read and was not discarded."""
         try:
-            epochs = self._epochs()
-            if not epochs:
-                return None
-            self._loaded = epochs[-1]
-            with self._system.open_input_file(self._path(self._loaded)) as file:
+            for epoch in reversed(self._epochs()):
+                state = self._read(epoch)
+                if state is not None:
+                    self._loaded = epoch
+                    return state
+        except OSError as error:
+            self._note("checkpoints not listed", error)
+        return None
+
+    def _read(self, epoch: int) -> bytes | None:
+        try:
+            with self._system.open_input_file(self._path(epoch)) as file:
                 return bytes(file.readall())
         except OSError as error:
             self._note("checkpoint not read", error)

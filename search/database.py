@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,15 @@ import sqlalchemy
 
 from search.faults import StorageError, first_line
 
-_CONNECT_TIMEOUT_SECONDS: Final = 10
+_LOCK_TIMEOUT_SECONDS: Final = 5.0
+# libpq's own settings: a machine that vanished is noticed within a minute by both sides, rather than within two hours
+_LIBPQ: Final[Mapping[str, int]] = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 
 
 def sqlite_url(path: Path) -> str:
@@ -60,8 +69,9 @@ class Database:
     def engine_arguments(self) -> dict[str, Any]:
         """How to connect: how long to wait, and to look whether a pooled connection still lives."""
         if self.file() is not None:
-            return {"connect_args": {"timeout": self.patience_seconds}}
-        return {"pool_pre_ping": True, "connect_args": {"connect_timeout": _CONNECT_TIMEOUT_SECONDS}}
+            # shorter than the patience: between two tries a Ctrl-C is heard
+            return {"connect_args": {"timeout": min(_LOCK_TIMEOUT_SECONDS, self.patience_seconds)}}
+        return {"pool_pre_ping": True, "connect_args": dict(_LIBPQ)}
 
 
 def backup_file(database: Path) -> Path:

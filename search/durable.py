@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.database import Database, back_up
 from search.faults import StorageError, first_line
-from search.interrupt import is_pending
+from search.interrupt import is_interrupted
 from search.lock import StudyLock
 from search.stored import END, End, reopen
 
@@ -54,7 +54,7 @@ class Durable:
                 self._lock.require()  # before each change: a server that was started again has forgotten it
                 return change()
             except (StorageError, *_UNWRITABLE) as error:
-                if time.monotonic() + pause > give_up or is_pending() or _is_full(error):
+                if time.monotonic() + pause > give_up or is_interrupted() or _is_full(error):
                     raise StorageError(self._unwritable(error)) from error
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

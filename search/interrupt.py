@@ -79,8 +79,13 @@ def whole() -> Iterator[None]:
 
 
 def is_pending() -> bool:
-    """Whether a signal waits for the end of `whole`: a reason not to wait any longer."""
+    """Whether a signal, or the end of the time budget, waits for the end of `whole`."""
     return _signals.pending is not None
+
+
+def is_interrupted() -> bool:
+    """Whether a signal waits for the end of `whole`: a reason not to wait for anything else any longer."""
+    return isinstance(_signals.pending, Interrupted)
 
 
 @contextmanager

@@ -152,6 +152,14 @@ def test_where_nothing_can_be_moved_a_discarded_state_is_still_not_loaded_again(
     assert names(store) == ["epoch-0001.state", "epoch-0002.state"]
 
 
+def test_where_the_newest_state_cannot_be_read_the_one_before_it_is_loaded(store: CheckpointStore) -> None:
+    checkpoints = store.of("a")
+    checkpoints.save(1, b"one")
+    (folder_of(store) / "a" / "epoch-0002.state").mkdir()  # a folder, where a file should be
+    assert checkpoints.load() == b"one"
+    assert checkpoints.note().startswith("checkpoint not read: ")
+
+
 def test_a_state_that_cannot_be_read_leaves_a_note_and_the_training_begins_anew(store: CheckpointStore) -> None:
     (folder_of(store) / "a" / "epoch-0001.state").mkdir(parents=True)  # a folder, where a file should be
     checkpoints = store.of("a")

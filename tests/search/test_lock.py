@@ -121,10 +121,8 @@ def test_a_lock_that_is_not_held_is_not_taken_by_asking_for_it(database: Databas
 
 
 @pytest.mark.postgres
-@on_every_database
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_studies_of_other_names_in_one_server_have_drivers_of_their_own(database: Database) -> None:
-    if database.file() is not None:
-        pytest.skip("SQLite's lock is a file beside the database, whatever the study")
     with ExitStack() as stack:
         for name in ("a", "b", "c"):
             stack.enter_context(StudyLock(database, name).held())
