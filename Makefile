@@ -39,7 +39,7 @@ search: data  ## search, retrain, report: python -m search.run --trials 50 $(ARG
 	@$(BIN)/python -m search.run --trials 50 $(ARGS)
 
 fast: $(VENV)/requirements-dev.lock  ## the fast tests: no Ray, no network, tiny images
-	@$(BIN)/python -m pytest -q -m "not ray and not slow and not lab and not browser and not gpu and not postgres" $(ARGS)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not ray and not slow and not lab and not browser and not gpu and not postgres" $(ARGS)
 
 lint: $(VENV)/requirements-dev.lock  ## ruff, mypy --strict, import-linter
 	@$(BIN)/ruff check .
