@@ -166,6 +166,7 @@ def test_a_fresh_training_goes_on_from_a_state_with_the_same_bits(
     assert without_seconds(fresh.results) == without_seconds(whole.training.results)
 
 
+@pytest.mark.slow
 def test_train_goes_on_from_a_checkpoint_and_saves_after_each_epoch_but_the_last(
     whole: Ended, saving: Ended, config: TrainConfig, tiny_splits: TrainingSplits
 ) -> None:
@@ -201,6 +202,7 @@ def test_a_state_after_the_last_epoch_leaves_nothing_to_train(
     assert same(values_of(fresh.model), whole.values)
 
 
+@pytest.mark.slow
 def test_states_that_were_refused_leave_a_training_as_good_as_new(
     saving: Ended, whole: Ended, config: TrainConfig, tiny_splits: TrainingSplits
 ) -> None:

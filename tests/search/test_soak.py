@@ -1,11 +1,12 @@
 """The promise, put to the test: a search of 40 trials on Ray whose driver is killed at ten random moments.
 
-pytest tests/search/test_soak.py -s     shows what was there before each kill
+pytest tests/search/test_soak.py     says what was there at each kill
 """
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,8 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 TRIALS: Final = 40
 KILLS: Final = 10
 SEED: Final = 20261122
-# from the start of the search stage: before the workers are warm, in their first trials, and far into the search
-LONGEST_WAIT_SECONDS: Final = 25.0
+LONGEST_WAIT_SECONDS: Final = 3.0
 FLAGS: Final = [
     "--train-size",
     "600",
@@ -53,11 +53,22 @@ def paths() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 
 
-def kill_in_the_search(process: subprocess.Popen[str], wait_seconds: float) -> bool:
-    """SIGKILL the driver so long after its search stage began. False if it ended before."""
+def moments() -> list[tuple[int, float]]:
+    """When to kill: how many results there must be, and how many seconds later. From the first trial to the last few.
+
+    By results and not by the clock alone: ten kills at ten times would find a quick machine done before the last.
+    """
+    random = np.random.default_rng(SEED)
+    results = sorted(random.integers(0, TRIALS - 4, KILLS))
+    return list(zip(map(int, results), random.uniform(0.0, LONGEST_WAIT_SECONDS, KILLS), strict=True))
+
+
+def kill_in_the_search(process: subprocess.Popen[str], results: int, wait_seconds: float) -> bool:
+    """SIGKILL the driver so long after it says that there are so many results. False if it ended before."""
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith("4/6 search"):
+        told = re.match(r"4/6 search .* trials(?:, (\d+) of them done)?|  (\d+)/\d+ trial", line)
+        if told and int(told[1] or told[2] or 0) >= results:
             break
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline and process.poll() is None:
@@ -94,25 +105,30 @@ def rows(every: list[FrozenTrial]) -> dict[int, tuple[Any, ...]]:
     }
 
 
-def test_ten_kills_of_the_driver_lose_no_trial_and_repeat_none(tmp_path: Path, real_data: str) -> None:
-    moments = np.random.default_rng(SEED)
+def test_ten_kills_of_the_driver_lose_no_trial_and_repeat_none(
+    tmp_path: Path, real_data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     run_dir = tmp_path / "runs" / "soak"
     process = start("--trials", str(TRIALS), "--name", "soak", "--data-dir", real_data, *FLAGS, folder=tmp_path)
     before: dict[int, tuple[Any, ...]] = {}
-    for kill in range(1, KILLS + 1):
-        wait = moments.uniform(0.0, LONGEST_WAIT_SECONDS)
-        assert kill_in_the_search(process, wait), "the search must not end before it is killed"
+    for kill, (results, wait) in enumerate(moments(), start=1):
+        assert kill_in_the_search(process, results, wait), "the search must not end before it is killed"
         every = trials(run_dir)
         now = rows(every)
         running = sum(trial.state is TrialState.RUNNING for trial in every)
-        print(f"kill {kill:2} after {wait:4.1f} s: {len(now):2} results, {running} under way")
+        with capsys.disabled():
+            print(
+                f"\nkill {kill:2}, {wait:.1f} s after result {results:2}: {len(now):2} results, {running} under way",
+                end="",
+            )
         assert {number: now[number] for number in before} == before, "a result was lost, or has changed"
         before = now
         process = start("--resume", "--address", "local", folder=tmp_path)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
     every = trials(run_dir)
-    print(f"at the end: {len(rows(every))} results of {len(every)} rows, exit code {process.returncode}")
+    with capsys.disabled():
+        print(f"\nat the end: {len(rows(every))} results of {len(every)} rows, exit code {process.returncode}")
     require_exactly(every, before, run_dir)
 
 
