@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +15,10 @@ from fashion_model.config import REFERENCE
 from reports.interim import write_interim
 from reports.so_far import so_far
 from reports.trials import reference_trial
-from search.records import RecordError, SearchState, TrialRecord, save_state
+from search.records import SearchState, TrialRecord, save_state
 from tests.reports.conftest import Plan, finish, stopped
 from tests.reports.parsed_page import Page
 
-ROOT = Path(__file__).parents[2]
 STATUS = {"COMPLETE": "● complete", "PRUNED": "▼ stopped early", "FAIL": "✕ failed"}
 
 
@@ -286,47 +282,3 @@ def test_hosts_folders_and_passwords_stay_out(state: SearchState, tmp_path: Path
         assert "/home/someone" not in text
         assert "ann:pw" not in text
     assert "The database’s user and password are not shown" in html(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, r"state\.json must be the state of a search that has not ended\. Received: .*No such file"),
-        ("{", r"state\.json must be the state of a search that has not ended"),
-        ("[]", r"state\.json must have schema 1\. Received: list"),
-        ('{"schema": 2}', r"state\.json must have schema 1\. Received: 2\. Read it with the version that wrote it"),
-        ('{"schema": 1}', r"state\.json must have the fields of schema 1\. .*The file is damaged"),
-    ],
-)
-def test_a_state_that_cannot_be_read_is_named(tmp_path: Path, content: str | None, message: str) -> None:
-    if content is not None:
-        (tmp_path / "state.json").write_text(content, encoding="utf-8")
-    with pytest.raises(RecordError, match=message):
-        write_interim(tmp_path)
-    assert not (tmp_path / "report.html").exists()
-
-
-SLOW_TO_LOAD = ("ray", "keras", "tensorflow", "optuna", "scipy", "sklearn", "pandas")
-WRITE = "from pathlib import Path; from reports.interim import write_interim; write_interim(Path({run_dir!r}))"
-
-
-@pytest.mark.parametrize(("ended", "blocked"), [(0, (*SLOW_TO_LOAD, "matplotlib")), (23, SLOW_TO_LOAD)])
-def test_nothing_slow_is_loaded_that_the_page_does_not_show(
-    ended: int, blocked: tuple[str, ...], folder: Path, tmp_path: Path
-) -> None:
-    save_state(stopped(Plan(trials=30), ended), tmp_path / "state.json")
-    code = f"import sys; sys.modules.update(dict.fromkeys({blocked!r})); {WRITE.format(run_dir=str(tmp_path))}"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    if ended == 23:
-        assert html(tmp_path) == html(folder)
-
-
-@pytest.mark.slow
-def test_it_takes_less_than_three_seconds_of_a_cpu(tmp_path: Path) -> None:
-    save_state(stopped(Plan(trials=200, epochs=10), 200), tmp_path / "state.json")
-    code = f"{WRITE.format(run_dir=str(tmp_path))}; import time; print(time.process_time())"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert float(done.stdout) < 3.0
