@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from search.database import sqlite_url
 from search.records import load_outcome
 from search.stored import Line, is_result
+
+from .command import results, stored_trials
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 
@@ -59,16 +59,16 @@ def moments() -> list[tuple[int, float]]:
     By results and not by the clock alone: ten kills at ten times would find a quick machine done before the last.
     """
     random = np.random.default_rng(SEED)
-    results = sorted(random.integers(0, TRIALS - 4, KILLS))
-    return list(zip(map(int, results), random.uniform(0.0, LONGEST_WAIT_SECONDS, KILLS), strict=True))
+    counts = sorted(random.integers(0, TRIALS - 4, KILLS))
+    return list(zip(map(int, counts), random.uniform(0.0, LONGEST_WAIT_SECONDS, KILLS), strict=True))
 
 
-def kill_in_the_search(process: subprocess.Popen[str], results: int, wait_seconds: float) -> bool:
+def kill_in_the_search(process: subprocess.Popen[str], count: int, wait_seconds: float) -> bool:
     """SIGKILL the driver so long after it says that there are so many results. False if it ended before."""
     assert process.stderr is not None
     for line in process.stderr:
         told = re.match(r"4/6 search .* trials(?:, (\d+) of them done)?|  (\d+)/\d+ trial", line)
-        if told and int(told[1] or told[2] or 0) >= results:
+        if told and int(told[1] or told[2] or 0) >= count:
             break
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline and process.poll() is None:
@@ -79,46 +79,20 @@ def kill_in_the_search(process: subprocess.Popen[str], results: int, wait_second
     return not ended
 
 
-def trials(run_dir: Path) -> list[FrozenTrial]:
-    storage = optuna.storages.RDBStorage(sqlite_url(run_dir / "study.db"))
-    try:
-        return optuna.load_study(study_name=run_dir.name, storage=storage).trials
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
-
-
-def rows(every: list[FrozenTrial]) -> dict[int, tuple[Any, ...]]:
-    """Every result, column by column."""
-    return {
-        trial.number: (
-            trial.state,
-            trial.values,
-            trial.params,
-            trial.intermediate_values,
-            trial.user_attrs,
-            trial.datetime_start,
-            trial.datetime_complete,
-        )
-        for trial in every
-        if is_result(trial)
-    }
-
-
 def test_ten_kills_of_the_driver_lose_no_trial_and_repeat_none(
     tmp_path: Path, real_data: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_dir = tmp_path / "runs" / "soak"
     process = start("--trials", str(TRIALS), "--name", "soak", "--data-dir", real_data, *FLAGS, folder=tmp_path)
     before: dict[int, tuple[Any, ...]] = {}
-    for kill, (results, wait) in enumerate(moments(), start=1):
-        assert kill_in_the_search(process, results, wait), "the search must not end before it is killed"
-        every = trials(run_dir)
-        now = rows(every)
+    for kill, (count, wait) in enumerate(moments(), start=1):
+        assert kill_in_the_search(process, count, wait), "the search must not end before it is killed"
+        every = stored_trials(run_dir)
+        now = results(every)
         running = sum(trial.state is TrialState.RUNNING for trial in every)
         with capsys.disabled():
             print(
-                f"\nkill {kill:2}, {wait:.1f} s after result {results:2}: {len(now):2} results, {running} under way",
+                f"\nkill {kill:2}, {wait:.1f} s after result {count:2}: {len(now):2} results, {running} under way",
                 end="",
             )
         assert {number: now[number] for number in before} == before, "a result was lost, or has changed"
@@ -126,15 +100,15 @@ def test_ten_kills_of_the_driver_lose_no_trial_and_repeat_none(
         process = start("--resume", "--address", "local", folder=tmp_path)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
-    every = trials(run_dir)
+    every = stored_trials(run_dir)
     with capsys.disabled():
-        print(f"\nat the end: {len(rows(every))} results of {len(every)} rows, exit code {process.returncode}")
+        print(f"\nat the end: {len(results(every))} results of {len(every)} rows, exit code {process.returncode}")
     require_exactly(every, before, run_dir)
 
 
 def require_exactly(every: list[FrozenTrial], before: dict[int, tuple[Any, ...]], run_dir: Path) -> None:
     """40 results, those of before among them unchanged, one a lineage, the reference once, none left open."""
-    now = rows(every)
+    now = results(every)
     assert len(now) == TRIALS
     assert {number: now[number] for number in before} == before
     assert set(Counter(Line.of(trial).first for trial in every if is_result(trial)).values()) == {1}
