@@ -34,6 +34,8 @@ _RAY_SWITCHES: Final = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # leave CUDA_VISIBLE_DEVICES alone for tasks without a GPU
 }
 
+_WORKER_ENVIRONMENT: Final = {"PYTHONPATH": str(_PROJECT), "TF_CPP_MIN_LOG_LEVEL": "2"}
+
 
 class ConnectError(Exception):
     """Ray cannot be started or reached."""
@@ -53,13 +55,7 @@ def connected(address: str | None) -> Iterator[ClusterSize]:
 
     try:
         _require_listener(address or os.environ.get("RAY_ADDRESS"))
-        ray.init(
-            address=address,
-            include_dashboard=False,
-            log_to_driver=True,  # the driver's output is log.txt, and a worker's belongs there too
-            logging_level=logging.ERROR,
-            runtime_env={"env_vars": {"PYTHONPATH": str(_PROJECT), "TF_CPP_MIN_LOG_LEVEL": "2"}},
-        )
+        _init(ray, address)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = f"the Ray cluster at {address}" if address else "a local Ray cluster"
         raise ConnectError(
@@ -69,6 +65,33 @@ def connected(address: str | None) -> Iterator[ClusterSize]:
         yield _size(ray)
     finally:
         ray.shutdown()
+
+
+def _init(ray: Any, address: str | None) -> None:
+    arguments = {
+        "include_dashboard": False,
+        "log_to_driver": True,  # the driver's output is log.txt, and a worker's belongs there too
+        "logging_level": logging.ERROR,
+    }
+    remote = arguments | {"runtime_env": {"env_vars": _WORKER_ENVIRONMENT}}
+    if address is None and "RAY_ADDRESS" not in os.environ:
+        try:
+            ray.init("auto", **remote)
+        except ConnectionError:
+            address = "local"
+        else:
+            return
+    if address == "local":
+        # what is started here inherits it; a runtime_env would leave the workers that Ray starts ahead unused: 0.5 s
+        os.environ.update(_WORKER_ENVIRONMENT | {"PYTHONPATH": _with_project(os.environ.get("PYTHONPATH"))})
+        ray.init("local", **arguments)
+    else:
+        ray.init(address, **remote)
+
+
+def _with_project(path: str | None) -> str:
+    entries = (path or "").split(os.pathsep)
+    return os.pathsep.join([str(_PROJECT), *(entry for entry in entries if entry not in ("", str(_PROJECT)))])
 
 
 def _require_listener(address: str | None) -> None:

@@ -13,9 +13,9 @@ from typing import Final
 
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
+from search.assignment import TrialPlan
 from search.faults import Fault, SearchBroken
 from search.job import Job, JobData, JobResult
-from search.place import TrialPlan
 from search.records import FinalistScore, TrialRecord
 from search.seeds import Stream, derive
 from search.trainings import Trainings

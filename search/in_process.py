@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fashion_model.data import TrainingSplits
+from search.assignment import Assignment, TrialPlan
 from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, TrialFailed
 from search.job import Job, JobData, JobResult, run_job
-from search.place import TrialPlan
-from search.study import Assignment, SearchStudy
+from search.study import SearchStudy
 from search.trial import TrialRun
 
 

@@ -13,11 +13,11 @@ from ray.tune.error import TuneError
 
 from cluster.resources import TrialResources
 from fashion_model.data import TrainingSplits
+from search.assignment import TrialPlan
 from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, SearchBroken, first_line
 from search.interrupt import whole
 from search.job import Job, JobData, JobResult
-from search.place import TrialPlan
 from search.ray_worker import TrialWorker, WorkerSetup, work_on_job
 from search.study import SearchStudy
 from search.tune_study import METRIC, Assigned, Stopped, StudyScheduler, StudySearcher, StudyWatch

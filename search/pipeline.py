@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from fashion_model.config import REFERENCE
 from fashion_model.data import TrainingSplits, find_source, load_training
 from fashion_model.source import FILES, Source
+from search.assignment import TrialPlan
 from search.checkpoints import CheckpointStore
 from search.database import Database, sqlite_url
 from search.faults import Cause, Fault, SearchBroken
@@ -20,7 +22,6 @@ from search.findings import Findings, Searched
 from search.interrupt import TimeIsUp, as_raised, time_limit
 from search.job import Job
 from search.lock import StudyLock
-from search.place import TrialPlan
 from search.progress import Progress
 from search.records import DataRecord, TrialRecord, save_outcome, save_predictions, save_state
 from search.retrain import FinalData, FinalPlan, Finals, job_count, retrain
@@ -69,9 +70,9 @@ class Pipeline:
             raise
 
     def _run(self) -> int:
-        with self._sessions.timed("data"):
-            data = self._data()
-        with sites(self._settings, self._store, self._introduce) as site:
+        with sites(self._settings, self._store) as site:
+            with self._sessions.timed("data"):
+                data = self._data(site)
             trials = self._search(site, data)
             trainings = Trainings(self._folder.path / "trainings", lambda: site().place, self._store)
             with self._sessions.timed("finalists"):
@@ -85,10 +86,14 @@ class Pipeline:
         self._store.remove()
         return len(searched.trials)
 
-    def _data(self) -> _Data:
+    def _data(self, site: Callable[[], Site]) -> _Data:
         source = find_source(Path(self._settings.data_dir) if self._settings.data_dir else None)
         seed = derive(self._settings.seed, Stream.SPLIT, 0)
-        splits = load_training(source, seed=seed, size=self._settings.train_size)
+        with ThreadPoolExecutor(1) as beside:
+            loading = beside.submit(load_training, source, seed=seed, size=self._settings.train_size)
+            if not self._resumed:  # a new search trains in any case: Ray starts while the images are read (1.2 s)
+                site()
+            splits = loading.result()
         counts = f"{len(splits.train):,} images to train on, {len(splits.validation):,} to validate on"
         self._progress.stage("data", f"{counts}, from {source.kind}, split {splits.sha256[:8]}")
         return _Data(source, splits)
@@ -118,14 +123,14 @@ class Pipeline:
         if before >= settings.trials:
             self._progress.stage("search", f"it already has {_count(before, 'trial')}")
             return
-        place = site().place
+        self._introduce(site())
         has = f", {before} of them done" if before else ""
         what = f"{_count(settings.trials, 'trial')}{has}, sampler {settings.sampler}, pruner {settings.pruner}"
         self._progress.stage("search", what)
         with self._sessions.timed("search"), self._progress.counting(settings.trials, done=before):
             try:
                 with time_limit(settings.time_budget):
-                    place.run_trials(study, data.splits, self._plan)
+                    site().place.run_trials(study, data.splits, self._plan)
             except TimeIsUp:
                 self._progress.warn(f"the time budget is used up after {_count(study.counts.ended(), 'trial')}")
 

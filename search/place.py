@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from fashion_model.data import TrainingSplits
+from search.assignment import TrialPlan
 from search.faults import Fault
 from search.job import Job, JobData, JobResult
 from search.study import SearchStudy
-
-
-@dataclass(frozen=True, slots=True)
-class TrialPlan:
-    """How many trials the study is to hold in the end, how long a full one is, the seed they derive from, and for
-    how many wall seconds an attempt at one may run (None: for ever)."""
-
-    trials: int
-    epochs: int
-    seed: int
-    timeout_seconds: float | None = None
 
 
 class Place(Protocol):

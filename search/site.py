@@ -25,7 +25,7 @@ class Site:
 
 
 @contextmanager
-def sites(settings: Settings, store: CheckpointStore, on_open: Callable[[Site], None]) -> Iterator[Callable[[], Site]]:
+def sites(settings: Settings, store: CheckpointStore) -> Iterator[Callable[[], Site]]:
     """For the body, a function that gives the site, opening it the first time.
 
     The function raises what connecting raises: ConnectError, ResourceError.
@@ -36,7 +36,6 @@ def sites(settings: Settings, store: CheckpointStore, on_open: Callable[[Site], 
         def site() -> Site:
             if not opened:
                 opened.append(_local(store) if settings.local else _on_ray(settings, store, stack))
-                on_open(opened[0])
             return opened[0]
 
         yield site

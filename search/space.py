@@ -38,12 +38,20 @@ def suggest(trial: optuna.trial.BaseTrial) -> TrainConfig:
 
 
 def reference_parameters() -> dict[str, Any]:
-    """The reference as parameters of the space, to be enqueued."""
-    drawn = optuna.trial.FixedTrial(_parameters(REFERENCE))
-    if suggest(drawn) != REFERENCE:
-        raise ConfigError(
-            f"REFERENCE must be a point of the search space. Received: {REFERENCE}. Widen search/space.py."
-        )
+    """The reference as parameters of the space."""
+    return parameters_of(REFERENCE)
+
+
+def parameters_of(config: TrainConfig) -> dict[str, Any]:
+    """A configuration as parameters of the space.
+
+    Raises:
+        ConfigError: when it is no point of the space.
+    """
+    rate = "sgd_learning_rate" if config.optimizer == "sgd" else "learning_rate"
+    drawn = optuna.trial.FixedTrial(config.to_dict() | {rate: config.learning_rate})
+    if suggest(drawn) != config:
+        raise ConfigError(f"The search space must hold the configuration. Received: {config}. Widen search/space.py.")
     return drawn.params
 
 
@@ -140,8 +148,3 @@ def _check_cost(config: TrainConfig) -> None:
     ):
         if cost > most:
             raise RefusedPoint(f"a trial may need at most {most:,} {rule}; this point needs {cost:,}")
-
-
-def _parameters(config: TrainConfig) -> dict[str, Any]:
-    rate = "sgd_learning_rate" if config.optimizer == "sgd" else "learning_rate"
-    return config.to_dict() | {rate: config.learning_rate}

@@ -21,6 +21,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fashion_model.config import TrainConfig
+from search.assignment import Work
 from search.faults import RETRIES, Fault, may_retry
 from search.records import Status, TrialRecord
 
@@ -35,20 +36,6 @@ _STATUS: Final[Mapping[TrialState, Status]] = {
     TrialState.PRUNED: "PRUNED",
     TrialState.FAIL: "FAIL",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """Who ran a trial, from when (ISO-8601 UTC) and for how long, in wall and CPU seconds.
-
-    `note` says what happened on the way, such as a discarded checkpoint; mostly empty.
-    """
-
-    worker: str = ""
-    started: str = ""
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from fashion_model.config import TrainConfig
+from search.assignment import Assignment, Work
 from search.durable import Durable
 from search.faults import Cause, Fault, SearchBroken, StorageError, StudyBusy
 from search.interrupt import whole
@@ -30,7 +30,6 @@ from search.stored import (
     REFUSED,
     End,
     Line,
-    Work,
     is_result,
     parameters_of,
     record_of,
@@ -39,15 +38,6 @@ from search.stored import (
 )
 
 _MOST_REFUSALS: Final = 10_000  # in a row; three points in ten are refused, so more means that nothing fits
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A trial to run: its number in the study, the number of its first attempt, and its configuration."""
-
-    number: int
-    lineage: int
-    config: TrainConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

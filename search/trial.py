@@ -14,12 +14,10 @@ from datetime import UTC, datetime
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 from fashion_model.result import EpochResult
+from search.assignment import Assignment, TrialPlan, Work
 from search.checkpoints import CheckpointStore, StoredCheckpoints
 from search.faults import Cause, TrialFailed, first_line
-from search.place import TrialPlan
 from search.seeds import Stream, derive
-from search.stored import Work
-from search.study import Assignment
 
 
 class TrialRun:
@@ -53,7 +51,7 @@ class TrialRun:
         """The work done so far."""
         return Work(
             worker=f"{socket.gethostname()}:{os.getpid()}",
-            started=self._started.isoformat(timespec="seconds"),
+            started=self._started.isoformat(timespec="milliseconds"),
             seconds=self.seconds(),
             cpu_seconds=time.process_time() - self._cpu,
             note=self._checkpoints.note(),

@@ -18,9 +18,9 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from search.assignment import TrialPlan
 from search.faults import Cause, Fault, SearchBroken
 from search.interrupt import is_pending
-from search.place import TrialPlan
 from search.ray_worker import work_of
 from search.study import SearchStudy
 

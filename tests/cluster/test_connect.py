@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,10 @@ def test_the_address_of_a_running_cluster_is_used() -> None:
             assert told == f"3.0 2.0 1 [] {cluster.address}"
     finally:
         cluster.shutdown()
+        del cluster
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # Ray leaves a socket open; it would be the next test's
+            gc.collect()
 
 
 def test_an_address_where_nothing_listens_is_a_clear_error() -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from fashion_model.source import local_source
+from search.assignment import Work
 from search.checkpoints import CheckpointStore
 from search.database import Database, sqlite_url
 from search.lock import StudyLock
 from search.records import TrialRecord
 from search.settings import Settings
 from search.storage import StudySpec, open_study
-from search.stored import Work
 from search.study import Counts, SearchStudy
 from search.terms import Terms
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from fashion_model.data import TrainingSplits
 from fashion_model.result import EpochResult, TrainResult
+from search.assignment import TrialPlan
 from search.faults import Fault
 from search.job import Job, JobData, JobResult
-from search.place import TrialPlan
 from search.study import SearchStudy
 
 EPOCH = EpochResult(

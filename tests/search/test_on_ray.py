@@ -18,13 +18,13 @@ from cluster.connect import connected
 from cluster.resources import ClusterSize, TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
+from search.assignment import TrialPlan
 from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, SearchBroken, StorageError
 from search.in_process import InProcess
 from search.interrupt import TimeIsUp, time_limit
 from search.job import Job, JobData, JobResult
 from search.on_ray import OnRay
-from search.place import TrialPlan
 from search.storage import StudySpec, open_study
 from search.study import Counts
 

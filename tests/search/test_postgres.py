@@ -19,12 +19,12 @@ import sqlalchemy
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 from search import interrupt
+from search.assignment import TrialPlan
 from search.checkpoints import CheckpointStore
 from search.database import Database
 from search.faults import Cause, Fault, StorageError, StudyBusy
 from search.in_process import InProcess
 from search.lock import StudyLock
-from search.place import TrialPlan
 from search.storage import StudySpec, open_study
 from search.study import SearchStudy
 

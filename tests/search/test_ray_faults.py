@@ -15,11 +15,11 @@ import ray
 from cluster.connect import connected
 from cluster.resources import ClusterSize, TrialResources
 from fashion_model.data import TrainingSplits
+from search.assignment import TrialPlan
 from search.checkpoints import CheckpointStore
 from search.database import Database, sqlite_url
 from search.lock import StudyLock
 from search.on_ray import OnRay
-from search.place import TrialPlan
 from search.records import TrialRecord
 from search.storage import StudySpec, open_study
 

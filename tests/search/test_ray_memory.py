@@ -12,9 +12,9 @@ import pytest
 from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.data import TrainingSplits
+from search.assignment import TrialPlan
 from search.checkpoints import CheckpointStore
 from search.on_ray import OnRay
-from search.place import TrialPlan
 from search.storage import StudySpec, open_study
 
 from .conftest import Watcher, terms

@@ -13,10 +13,10 @@ from ray.cluster_utils import Cluster
 from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.data import TrainingSplits
+from search.assignment import TrialPlan
 from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, SearchBroken
 from search.on_ray import OnRay
-from search.place import TrialPlan
 from search.storage import StudySpec, open_study
 from search.study import Counts
 

@@ -12,12 +12,12 @@ import pytest
 
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.data import Split, TrainingSplits
+from search.assignment import Assignment, TrialPlan
 from search.checkpoints import CheckpointStore
 from search.faults import Cause, TrialFailed
 from search.in_process import InProcess
-from search.place import TrialPlan
 from search.storage import StudySpec, open_study
-from search.study import Assignment, SearchStudy
+from search.study import SearchStudy
 from search.trial import TrialRun, checkpoint_key, describe
 
 from .conftest import Watcher, terms
