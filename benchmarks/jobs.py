@@ -31,6 +31,11 @@ class Job:
         """The work in it, in passes over 60,000 images."""
         return self.configs * self.epochs * self.images / _IMAGES_OF_AN_EPOCH
 
+    def gflop(self) -> float:
+        """The multiply-adds of the networks in it, forward and twice backward, in 10^9 operations."""
+        images = self.epochs * self.images
+        return sum(6 * point.multiply_adds() * images for point in self.points()) / 1e9
+
     def points(self) -> tuple[TrainConfig, ...]:
         """The configurations: the reference, then random points of the space."""
         return _points()[: self.configs]

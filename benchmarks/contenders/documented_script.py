@@ -2,7 +2,8 @@
 
 import sys
 
-from benchmarks.contenders.plain_fit import arrays, fit, tell
+from benchmarks.contenders.plain_fit import arrays, fit
+from benchmarks.contenders.told import tell
 from benchmarks.jobs import JOBS
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from typing import Any
 
 import keras_tuner
 
-from benchmarks.contenders.plain_fit import arrays, fit, tell
+from benchmarks.contenders.plain_fit import arrays, fit
+from benchmarks.contenders.told import tell
 from benchmarks.jobs import JOBS, Job
 
 

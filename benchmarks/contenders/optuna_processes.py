@@ -8,7 +8,8 @@ import tempfile
 
 import optuna
 
-from benchmarks.contenders.plain_fit import arrays, fit, tell
+from benchmarks.contenders.plain_fit import arrays, fit
+from benchmarks.contenders.told import tell
 from benchmarks.jobs import JOBS, Job
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -45,8 +44,3 @@ def fit(config: TrainConfig, job: Job, data: Arrays, callbacks: list[Any] | None
         callbacks=callbacks,
     )
     return time.perf_counter() - start, history.history["val_accuracy"][-1]
-
-
-def tell(training_seconds: list[float]) -> None:
-    """The line that the benchmark reads."""
-    print(json.dumps({"training_seconds": training_seconds}), flush=True)

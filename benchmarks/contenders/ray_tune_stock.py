@@ -1,7 +1,7 @@
 """(b) Ray Tune with its own OptunaSearch and Keras callback, as Ray's documentation writes it.
 
-docs.ray.io, "Using Keras & TensorFlow with Tune" and "Running Tune experiments with Optuna": a function trainable that loads its
-data, `TuneReportCheckpointCallback`, one trial a core.
+docs.ray.io, "Using Keras & TensorFlow with Tune" and "Running Tune experiments with Optuna": a function trainable that
+loads its data, `TuneReportCheckpointCallback`, one trial a core.
 """
 
 import sys
@@ -12,6 +12,7 @@ import ray
 from ray import tune
 from ray.tune.search.optuna import OptunaSearch
 
+from benchmarks.contenders.told import tell
 from benchmarks.jobs import JOBS, Job
 
 
@@ -28,9 +29,7 @@ def train(config: dict[str, Any], job: Job) -> None:
 
 def main(job: Job) -> None:
     """Every configuration once."""
-    from benchmarks.contenders.plain_fit import tell
-
-    ray.init(include_dashboard=False, log_to_driver=False)
+    ray.init("local", include_dashboard=False, log_to_driver=False)
     points = [{"point": index} for index in range(job.configs)]
     with tempfile.TemporaryDirectory() as folder:
         results = tune.Tuner(
