@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from fashion_model.config import CLASS_NAMES, IMAGE_SIDE, TrainConfig
 from fashion_model.data import Pixels, Split
+from fashion_model.gpu_memory import limit_mib, total_mib
 
 _SHIFT: Final = 2  # pixels each way
 _CUTOUT: Final = 8  # pixels a side; DeVries and Taylor 2017 (arXiv:1708.04552) use 8 to 16 on 32-pixel images
@@ -43,8 +44,25 @@ def prepare_gpus() -> bool:
     """
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+        if not tf.config.get_logical_device_configuration(gpu):  # one with a limit takes no other rule
+            tf.config.experimental.set_memory_growth(gpu, True)
     return bool(gpus)
+
+
+def share_gpu(share: float) -> None:
+    """Keep to a share of the one GPU that this process sees, so that others fit beside it. Before `prepare_gpus`.
+
+    Asked again it does nothing: TensorFlow takes a limit before its first operation only.
+    """
+    gpus = [
+        gpu for gpu in tf.config.list_physical_devices("GPU") if not tf.config.get_logical_device_configuration(gpu)
+    ]
+    total = total_mib() if gpus else None
+    if total is None:
+        return
+    for gpu in gpus:
+        limit = tf.config.LogicalDeviceConfiguration(memory_limit=limit_mib(total, share))
+        tf.config.set_logical_device_configuration(gpu, [limit])
 
 
 class TrainingBatches:

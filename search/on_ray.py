@@ -106,7 +106,7 @@ class OnRay:
             ).fit()
 
     def _setup(self, plan: TrialPlan) -> WorkerSetup:
-        return WorkerSetup(plan, self._store, self._each.threads())
+        return WorkerSetup(plan, self._store, self._each)
 
 
 def _result(reference: ray.ObjectRef[JobResult | Fault]) -> JobResult | Fault:

@@ -102,7 +102,8 @@ class Pipeline:
         self._progress.stage("model", f"the reference: {REFERENCE.multiply_adds():,} multiply-adds an image")
         gpus = f" and {_count(site.each.gpus, 'GPU')}" if site.each.gpus else ""
         each = f"{_count(site.each.cpus, 'CPU')}{gpus} each, up to {_count(self._plan.epochs, 'epoch')}"
-        self._progress.stage("trial", f"{each}, {site.concurrent} at a time")
+        measured = f"; {site.measured}" if site.measured else ""
+        self._progress.stage("trial", f"{each}, {site.concurrent} at a time{measured}")
 
     def _search(self, site: Callable[[], Site], data: _Data) -> tuple[TrialRecord, ...]:
         database = Database(self._settings.storage or sqlite_url(self._folder.study_file()))

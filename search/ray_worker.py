@@ -9,10 +9,12 @@ import sys
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from ray import tune
 
+from cluster.resources import TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 from search.assignment import Assignment, TrialPlan, Work
@@ -26,11 +28,11 @@ _PRIVATE: Final = 0o077  # what a run leaves is its owner's
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is made for: the plan of its trials, where their checkpoints lie, and its threads."""
+    """What a worker is made for: the plan of its trials, where their checkpoints lie, and what it may use."""
 
     plan: TrialPlan
     store: CheckpointStore
-    threads: int
+    each: TrialResources
 
 
 class TrialWorker(tune.Trainable):
@@ -44,7 +46,7 @@ class TrialWorker(tune.Trainable):
         self, config: dict[str, Any], splits: TrainingSplits, worker: WorkerSetup
     ) -> None:
         """Once a process: pin the threads, keep the images."""
-        _prepare(worker.threads)
+        prepare(worker.each)
         self._splits, self._worker = splits, worker
         self._begin(config)
 
@@ -95,7 +97,7 @@ class TrialWorker(tune.Trainable):
 
 def work_on_job(job: Job, data: JobData, worker: WorkerSetup) -> JobResult | Fault:
     """A Ray task: do the job on the threads that it was given."""
-    _prepare(worker.threads)
+    prepare(worker.each)
     return run_job(job, data, worker.store)
 
 
@@ -110,16 +112,26 @@ def work_of(result: Mapping[str, Any]) -> Work:
     )
 
 
-def _prepare(threads: int) -> None:
-    """Pin this process to its share of the cores, before TensorFlow starts."""
+def prepare(each: TrialResources) -> None:
+    """Pin this process to its share of the cores and of a GPU, before TensorFlow starts."""
     os.umask(_PRIVATE)
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+    os.environ["OMP_NUM_THREADS"] = str(each.threads())
+    _load()
+    from fashion_model import pipeline
+
+    pipeline.use_threads(each.threads())
+    if 0 < each.gpus < 1:
+        pipeline.share_gpu(each.gpus)
+
+
+@cache
+def _load() -> None:
+    """Load TensorFlow, so that the first trial need not."""
     with _unseen("matplotlib", "sklearn"):
-        from fashion_model import pipeline, training  # noqa: F401 - the first trial need not load it
+        from fashion_model import training  # noqa: F401
     # what is loaded now stays: collecting garbage between trials takes 0.02 s, and 0.2 s with all of TensorFlow in it
     gc.collect()
     gc.freeze()
-    pipeline.use_threads(threads)
 
 
 @contextmanager

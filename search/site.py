@@ -16,12 +16,16 @@ from search.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place to train, what it is made of, what each training takes of it, and how many run at a time."""
+    """A place to train, what it is made of, what each training takes of it, and how many run at a time.
+
+    `measured` says what the share of a GPU rests on, where it was measured.
+    """
 
     place: Place
     size: ClusterSize
     each: TrialResources
     concurrent: int
+    measured: str = ""
 
 
 @contextmanager
@@ -57,6 +61,17 @@ def _on_ray(settings: Settings, store: CheckpointStore, stack: ExitStack) -> Sit
     catch_signals()  # ray.init has set a SIGTERM handler of its own
     from search.on_ray import OnRay
 
-    each = trial_resources(size, settings.cpus_per_trial, settings.gpus_per_trial)
+    share, measured = settings.gpus_per_trial, ""
+    if share is None and settings.trials > size.gpus > 0:
+        share, measured = _measured_share(size)
+    each = trial_resources(size, settings.cpus_per_trial, share)
     concurrent = settings.max_concurrent or concurrent_trials(size, each)
-    return Site(OnRay(each, concurrent, store), size, each, concurrent)
+    return Site(OnRay(each, concurrent, store), size, each, concurrent, measured)
+
+
+def _measured_share(size: ClusterSize) -> tuple[float, str]:
+    """A trial's share of a GPU, and the measurement it rests on; a whole one where nothing could be measured."""
+    from search.packing import measure_packing
+
+    packing = measure_packing(size.cpus // size.gpus)
+    return (packing.share(), str(packing)) if packing.rates else (1.0, "")

@@ -15,7 +15,11 @@ import pytest
 from cluster.connect import ConnectError, connected
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.ray
+pytestmark = [
+    pytest.mark.ray,
+    # Ray leaves sockets of its clusters to the garbage collector, which then runs in another test
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 CONNECT = """
 import sys
 from cluster.connect import connected
