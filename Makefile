@@ -18,7 +18,7 @@ AS_ROOT = if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; 
 APT = env DEBIAN_FRONTEND=noninteractive apt-get
 
 .DEFAULT_GOAL := help
-.PHONY: help env data search fast lint test lock audit clean
+.PHONY: help env data search fast lint test bench lock audit clean
 
 help:  ## this list
 	@echo 'make TARGET, where TARGET is one of:'
@@ -53,6 +53,12 @@ test: $(VENV)/requirements-dev.lock  ## everything: the fast tests, lint, then e
 	@$(MAKE) --no-print-directory data
 	@$(MAKE) --no-print-directory fast lint ARGS=
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench:  ## what the service does with the hardware, beside others (under an hour on two cores): docs/performance.md
+	@$(MAKE) --no-print-directory data env EXTRAS=bench
+	@for benchmark in throughput scale memory time_to_good; do \
+	echo "bench $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark $(ARGS) || exit; done
+	@$(BIN)/python -m benchmarks.page
 
 # `make lock` keeps the pins that still fit pyproject.toml; `make lock UPGRADE=--upgrade` takes the newest that fit.
 # pip's own configuration is set aside, so that the files depend on PyPI alone and name no index.

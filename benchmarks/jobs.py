@@ -58,6 +58,7 @@ JOBS: Final[Mapping[str, Job]] = {
 @cache
 def _points() -> tuple[TrainConfig, ...]:
     """What plain `model.fit` on arrays can train: without augmentation, label smoothing and averaged weights."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=_SEED))
     found = [REFERENCE]
     while len(found) < max(job.configs for job in JOBS.values()):

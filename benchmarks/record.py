@@ -18,8 +18,8 @@ from search.record_file import write_beside_then_move
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "performance"
 
 
-def save(name: str, result: Any, folder: Path = FOLDER) -> Path:
-    """Write `result`, a dataclass of plain values, to NAME.json with the date, the hardware and the versions."""
+def save(name: str, result: Any, tables: str, folder: Path = FOLDER) -> Path:
+    """Write `result`, a dataclass of plain values, and its tables to NAME.json, with date, hardware and versions."""
     cpus = float(os.cpu_count() or 1)
     content = {
         "benchmark": name,
@@ -27,6 +27,7 @@ def save(name: str, result: Any, folder: Path = FOLDER) -> Path:
         "date": datetime.now(UTC).date().isoformat(),
         "environment": asdict(environment(ClusterSize(cpus=cpus, gpus=0.0, nodes=1))),
         "result": asdict(result),
+        "tables": tables,
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"

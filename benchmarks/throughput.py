@@ -39,11 +39,15 @@ _MATRIX_REPEATS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runs:
-    """What one contender did on one job: wall seconds of each run, and what it told of each."""
+    """What one contender did on one job: wall seconds of each run, and what it told of each.
+
+    `start_seconds`, of those that tell of it, is the time from the command to the first training.
+    """
 
     contender: str
     seconds: tuple[float, ...]
     told: tuple[Told, ...]
+    start_seconds: tuple[float, ...]
 
     def trial_epochs_an_hour(self, job: Job) -> float:
         """Passes over 60,000 images, of any of the job's configurations, that an hour would hold (median)."""
@@ -70,14 +74,23 @@ class Throughput:
     peak_gflops: float
 
 
-def run(contender: str, job: Job) -> tuple[float, Told]:
-    """Let one contender do the job, in a process of its own. Returns the wall seconds and what it told.
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run, begun at a time in seconds of the epoch."""
+
+    begun: float
+    seconds: float
+    told: Told
+
+
+def _run(contender: str, job: Job) -> _Run:
+    """Let one contender do the job, in a process of its own.
 
     Raises:
         RuntimeError: when the command fails.
     """
     command = [sys.executable, "-m", f"benchmarks.contenders.{contender}", job.name]
-    start = time.perf_counter()
+    begun, start = time.time(), time.perf_counter()
     done = subprocess.run(  # noqa: S603 - our own modules
         command, cwd=_PROJECT, capture_output=True, text=True, timeout=_SECONDS_TO_ANSWER, check=False
     )
@@ -85,19 +98,28 @@ def run(contender: str, job: Job) -> tuple[float, Told]:
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} must end with 0. Received: {done.returncode}.\n{done.stderr[-4000:]}")
     told = Told.read(done.stdout)
-    return told.seconds or seconds, told
+    return _Run(begun, told.seconds or seconds, told)
 
 
 def side_by_side(job: Job, contenders: Sequence[str], rounds: int) -> tuple[Runs, ...]:
     """Every contender once, then every one again: what the machine does meanwhile meets all of them."""
-    found: dict[str, list[tuple[float, Told]]] = {name: [] for name in contenders}
+    found: dict[str, list[_Run]] = {name: [] for name in contenders}
     for number in range(rounds):
         for name in contenders:
-            found[name].append(run(name, job))
-            print(f"  {job.name} {number + 1}/{rounds} {name} {found[name][-1][0]:.1f} s", file=sys.stderr, flush=True)
-    return tuple(
-        Runs(contender=name, seconds=tuple(wall for wall, _ in every), told=tuple(told for _, told in every))
-        for name, every in found.items()
+            found[name].append(_run(name, job))
+            seconds = found[name][-1].seconds
+            print(f"  {job.name} {number + 1}/{rounds} {name} {seconds:.1f} s", file=sys.stderr, flush=True)
+    return tuple(_runs(name, every) for name, every in found.items())
+
+
+def _runs(contender: str, every: Sequence[_Run]) -> Runs:
+    return Runs(
+        contender=contender,
+        seconds=tuple(each.seconds for each in every),
+        told=tuple(each.told for each in every),
+        start_seconds=tuple(
+            each.told.first_training - each.begun for each in every if each.told.first_training is not None
+        ),
     )
 
 
@@ -139,10 +161,8 @@ def _table(job: Job, every: Sequence[Runs], peak: float) -> str:
     text = table(header, rows)
     if service and service.told[0].gap_seconds:
         gap = median(gap for told in service.told for gap in told.gap_seconds)
-        first = median(told.first_step_seconds or 0.0 for told in service.told)
-        text += (
-            f"\n\n(e): {gap:.2f} s between two trials of a worker, {first:.1f} s from the command to the first training"
-        )
+        first = median(service.start_seconds)
+        text += f"\n\n(e): {gap:.2f} s between two trials of a worker, {first:.1f} s from the command to the first."
     return text
 
 
@@ -154,15 +174,11 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
     asked = parser.parse_args()
     rounds = [asked.rounds[min(index, len(asked.rounds) - 1)] for index in range(len(asked.jobs))]
-    result = Throughput(
-        peak_gflops=peak_gflops(),
-        jobs={
-            name: side_by_side(JOBS[name], asked.only, count) for name, count in zip(asked.jobs, rounds, strict=True)
-        },
-    )
+    jobs = {name: side_by_side(JOBS[name], asked.only, count) for name, count in zip(asked.jobs, rounds, strict=True)}
+    result = Throughput(peak_gflops=peak_gflops(), jobs=jobs)
     print(tables(result))
     if len(asked.only) == len(CONTENDERS):
-        save("throughput", result)
+        save("throughput", result, tables(result))
 
 
 if __name__ == "__main__":

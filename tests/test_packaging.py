@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("fashion_model", "search", "cluster", "reports")
-SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+SOURCES = sorted(path for package in (*PACKAGES, "benchmarks") for path in (ROOT / package).rglob("*.py"))
 LOCK_LINE = re.compile(
     r"\s*#.*"  # a comment
     r"|[A-Za-z0-9._-]+==\S+( ; [^\\]+)? \\"  # a pin, perhaps with a marker; its hashes follow
@@ -102,8 +102,10 @@ def test_the_lock_files_header_says_how_to_make_them(lock: str) -> None:
 
 def test_every_import_is_declared() -> None:
     distributions = importlib.metadata.packages_distributions()
-    declared = {canonicalize_name(wanted.name) for wanted in requirements("gp", "postgres", "aws", "dashboard")}
-    own = {*PACKAGES, *sys.stdlib_module_names}
+    declared = {
+        canonicalize_name(wanted.name) for wanted in requirements("gp", "postgres", "aws", "bench", "dashboard")
+    }
+    own = {*PACKAGES, "benchmarks", *sys.stdlib_module_names}
     undeclared = [
         f"{name}: {module}"
         for name, tree in trees()

@@ -44,7 +44,7 @@ def main(job: Job) -> None:
             ),
             run_config=tune.RunConfig(storage_path=folder, verbose=0),
         ).fit()
-    tell([result.metrics["training_seconds"] for result in results])
+    tell(results.get_dataframe()["training_seconds"].tolist())
 
 
 if __name__ == "__main__":

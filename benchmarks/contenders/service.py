@@ -7,12 +7,11 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
 import optuna
-import psutil
 
 from benchmarks.contenders.told import tell
 from benchmarks.jobs import JOBS, Job
@@ -56,12 +55,8 @@ def main(job: Job) -> None:
         study.close()
     if sorted(map(str, job.points())) != sorted(str(record.config) for record in records):
         raise SystemExit(f"Every point must be trained once. Received: {records}.")
-    begun = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
-    tell(
-        [record.seconds for record in records],
-        gap_seconds=_gaps(records),
-        first_step_seconds=(min(map(_started, records)) - begun).total_seconds(),
-    )
+    first = min(map(_started, records)).timestamp()
+    tell([record.seconds for record in records], gap_seconds=_gaps(records), first_training=first)
 
 
 def _gaps(records: Sequence[TrialRecord]) -> tuple[float, ...]:

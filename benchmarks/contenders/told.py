@@ -12,14 +12,14 @@ class Told:
     """Seconds of each configuration in its training (model, graph, epochs, validation).
 
     `seconds` replaces the wall time where that is not what is to be compared. Of a service with warm workers also:
-    `gap_seconds`, the time between two trials of a worker, and `first_step_seconds`, from the command to the first
-    training.
+    `gap_seconds`, the time between two trials of a worker, and `first_training`, when that began (seconds of the
+    epoch).
     """
 
     training_seconds: tuple[float, ...]
     seconds: float | None = None
     gap_seconds: tuple[float, ...] = ()
-    first_step_seconds: float | None = None
+    first_training: float | None = None
 
     @classmethod
     def read(cls, output: str) -> Told:

@@ -1,0 +1,42 @@
+"""docs/performance.md shows what was measured last."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.page import PAGE, filled
+
+MEASURED = {
+    "command": "python -m benchmarks.scale",
+    "date": "2026-01-02",
+    "environment": {
+        "processor": "A Processor",
+        "cpus": 2.0,
+        "python": "3.11.7",
+        "versions": {"ray": "1", "optuna": "2", "tensorflow": "3", "keras": "4"},
+    },
+    "tables": "| a | b |",
+}
+
+
+def test_the_page_holds_the_tables_of_the_last_measurements() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert filled(page) == page, "run python -m benchmarks.page"
+
+
+def test_a_table_takes_the_place_of_the_one_before_it(tmp_path: Path) -> None:
+    (tmp_path / "scale.json").write_text(json.dumps(MEASURED), encoding="utf-8")
+    page = filled("above\n<!-- scale -->\nold\n<!-- end of scale -->\nbelow", tmp_path)
+    assert page == (
+        "above\n<!-- scale -->\n| a | b |\n\n`python -m benchmarks.scale`, 2026-01-02: A Processor, 2 cores; "
+        "Python 3.11.7, ray 1, optuna 2, tensorflow 3, keras 4.\n<!-- end of scale -->\nbelow"
+    )
+
+
+def test_a_measurement_without_a_place_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "scale.json").write_text(json.dumps(MEASURED), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"marks of scale once. Received: 0 times"):
+        filled("nothing", tmp_path)

@@ -1,0 +1,42 @@
+"""The service's speed beside others, on a tiny job: ratios only, with bounds that a noisy machine keeps."""
+
+from __future__ import annotations
+
+from statistics import median
+
+import pytest
+
+from benchmarks.jobs import JOBS, Job
+from benchmarks.throughput import Runs, side_by_side, times_as_fast
+from fashion_model.config import REFERENCE
+
+
+def test_a_job_trains_the_reference_and_counts_its_work_in_passes_over_60_000_images() -> None:
+    short = JOBS["short"]
+    assert short.points()[0] == REFERENCE
+    assert len(set(short.points())) == short.configs == 8
+    assert short.trial_epochs() == 8 * 2 * 12_000 / 60_000
+    alone = Job("alone", configs=1, epochs=3, images=1_000)
+    assert alone.gflop() == pytest.approx(6 * REFERENCE.multiply_adds() * 3_000 / 1e9)
+
+
+def test_runs_are_compared_round_by_round() -> None:
+    def runs(*seconds: float) -> Runs:
+        return Runs(contender="service", seconds=seconds, told=(), start_seconds=())
+
+    assert times_as_fast(runs(20.0, 90.0, 30.0), runs(10.0, 30.0, 30.0)) == 2.0
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_the_service_is_no_slower_than_optuna_alone_and_its_workers_hardly_pause() -> None:
+    """On a quiet machine 1.1 times as fast on this job, which is nearly all start-up, and a pause of a tenth."""
+    found = {runs.contender: runs for runs in side_by_side(JOBS["tiny"], ["optuna_processes", "service", "ceiling"], 1)}
+    service = found["service"]
+    assert times_as_fast(found["optuna_processes"], service) > 0.5
+    (training,) = (told.training_seconds for told in service.told)
+    (gaps,) = (told.gap_seconds for told in service.told)
+    assert len(training) == 3
+    assert median(gaps) < 0.5 * median(training)
+    (bare,) = (told.training_seconds for told in found["ceiling"].told)
+    assert median(training) < 2.0 * median(bare)
