@@ -21,17 +21,21 @@ from search.place import TrialPlan
 from search.stored import Work
 from search.study import Assignment
 from search.trial import TrialRun
+from search.worker_memory import WorkerMemory
 
+REPLACE: Final = "replace_worker"
 _PRIVATE: Final = 0o077  # what a run leaves is its owner's
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is made for: the plan of its trials, where their checkpoints lie, and its threads."""
+    """What a worker is made for: the plan of its trials, where their checkpoints lie, its threads, and the bytes that
+    it may hold before a fresh one takes its place (None: see search/worker_memory.py)."""
 
     plan: TrialPlan
     store: CheckpointStore
     threads: int
+    most_bytes: int | None = None
 
 
 class TrialWorker(tune.Trainable):
@@ -47,6 +51,7 @@ class TrialWorker(tune.Trainable):
         """Once a process: pin the threads, keep the images."""
         _prepare(worker.threads)
         self._splits, self._worker = splits, worker
+        self._memory = WorkerMemory((os.cpu_count() or 1) / worker.threads, worker.most_bytes)
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -63,14 +68,18 @@ class TrialWorker(tune.Trainable):
             if failure.fault.cause in POISONS_WORKER:
                 raise
             fault = {"cause": failure.fault.cause.value, "failure": failure.fault.detail}
-            return fault | {"done": True} | _flat(self._run.work())
+            return fault | {"done": True} | self._told()
         last = epoch == self._worker.plan.epochs
         result = {"epoch": epoch, "validation_accuracy": accuracy, "done_training": last, "done": last}
-        return result | _flat(self._run.work())
+        return result | self._told()
 
     def cleanup(self) -> None:
         """Drop the model."""
         self._epochs.close()
+
+    def _told(self) -> dict[str, Any]:
+        """What every result says: the work done, and whether this process is to be replaced before the next trial."""
+        return _flat(self._run.work()) | {REPLACE: self._memory.is_too_much()}
 
     def _begin(self, config: dict[str, Any]) -> None:
         assignment = Assignment(config["number"], config["lineage"], TrainConfig.from_dict(config["config"]))
