@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 _USABLE: Final = 0.8  # of a machine's memory; Ray's monitor begins to kill at 0.95
-_GROWTH: Final = 1.5  # of what the first trial needed; 200 trials of the space ended at 1.44 times it, and stayed there from the 60th
+_GROWTH: Final = 2.0  # of what the first trial needed; the largest trials of the space need 1.4 times it (docs/log.md)
 # of a container, version 2 and version 1 of cgroups
 _LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
@@ -19,8 +19,8 @@ _LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.lim
 class WorkerMemory:
     """Watches this process, which serves one of `slots` workers' places on its machine.
 
-    It may hold its share of the machine's memory; where that is little, one and a half times what its first trial
-    needed, or each trial would have to load TensorFlow anew. `most_bytes` takes the place of both.
+    It may hold its share of the machine's memory; where that is little, twice what its first trial needed, or each
+    trial would have to load TensorFlow anew. `most_bytes` takes the place of both.
     """
 
     def __init__(self, slots: float, most_bytes: int | None = None) -> None:

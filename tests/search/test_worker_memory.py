@@ -39,11 +39,11 @@ def test_a_worker_may_hold_its_share_of_the_machine() -> None:
     del taken, more
 
 
-def test_where_the_share_is_little_it_may_hold_half_as_much_again_as_after_its_first_trial() -> None:
+def test_where_the_share_is_little_it_may_hold_twice_what_it_did_after_its_first_trial() -> None:
     memory, held = WorkerMemory(slots=1e9), held_bytes()
     assert not memory.is_too_much()
-    taken = np.ones(int(0.4 * held), np.uint8)
+    taken = np.ones(int(0.8 * held), np.uint8)
     assert not memory.is_too_much()
-    more = np.ones(int(0.2 * held), np.uint8)
+    more = np.ones(int(0.4 * held), np.uint8)
     assert memory.is_too_much()
     del taken, more
