@@ -55,7 +55,8 @@ class TrialWorker(tune.Trainable):
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take on another trial in the same process."""
+        """Take on another trial in the same process, once the last one's checkpoint is written."""
+        self._epochs.close()
         self._begin(new_config)
         return True
 

@@ -14,7 +14,7 @@ import pytest
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # four processes that load TensorFlow
 ROOT = Path(__file__).resolve().parents[2]
 
 # Trials one after another on one worker, as Ray calls it. argv: the images, a folder, and [lineage, configuration] of
