@@ -18,6 +18,7 @@ import numpy.typing as npt
 from fashion_model.config import TrainConfig
 from fashion_model.data import Split
 from fashion_model.result import EpochResult, TrainResult
+from search.background import BackgroundCheckpoints
 from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, TrialFailed, first_line
 
@@ -81,9 +82,8 @@ def _run(job: Job, data: JobData, store: CheckpointStore) -> JobResult:
     # TensorFlow loads here, in the worker: the driver never pays for it
     from fashion_model.training import Budget, evaluate, train
 
-    model, result = train(
-        job.config, data.train, None, Budget(job.epochs, job.seed), _require_finite, store.of(job.key())
-    )
+    with BackgroundCheckpoints(store.of(job.key())) as checkpoints:
+        model, result = train(job.config, data.train, None, Budget(job.epochs, job.seed), _require_finite, checkpoints)
     evaluate(model, data.held_out)  # the first call traces the graph, which is no part of the time to predict
     start = time.perf_counter()
     score = evaluate(model, data.held_out)

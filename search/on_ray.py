@@ -31,12 +31,19 @@ class OnRay:
     """The place that Ray is connected to, with `concurrent` trials or jobs at a time.
 
     `patience_seconds` is how long trials may wait with not one running: a cloud takes minutes to bring a machine.
+    `worker_bytes` is what a worker may hold before a fresh one takes its place; see search/worker_memory.py.
     """
 
     def __init__(
-        self, each: TrialResources, concurrent: int, store: CheckpointStore, patience_seconds: float = 1200.0
+        self,
+        each: TrialResources,
+        concurrent: int,
+        store: CheckpointStore,
+        patience_seconds: float = 1200.0,
+        worker_bytes: int | None = None,
     ) -> None:
         self._each, self._concurrent, self._store, self._patience = each, concurrent, store, patience_seconds
+        self._worker_bytes = worker_bytes
 
     def run_trials(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan) -> None:
         """See Place. A `fit` that Tune aborts costs the trials in flight; the next one goes on from the study."""
@@ -106,7 +113,7 @@ class OnRay:
             ).fit()
 
     def _setup(self, plan: TrialPlan) -> WorkerSetup:
-        return WorkerSetup(plan, self._store, self._each)
+        return WorkerSetup(plan, self._store, self._each, self._worker_bytes)
 
 
 def _result(reference: ray.ObjectRef[JobResult | Fault]) -> JobResult | Fault:

@@ -22,17 +22,21 @@ from search.checkpoints import CheckpointStore
 from search.faults import POISONS_WORKER, Fault, TrialFailed
 from search.job import Job, JobData, JobResult, run_job
 from search.trial import TrialRun
+from search.worker_memory import WorkerMemory
 
+REPLACE: Final = "replace_worker"
 _PRIVATE: Final = 0o077  # what a run leaves is its owner's
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is made for: the plan of its trials, where their checkpoints lie, and what it may use."""
+    """What a worker is made for: the plan of its trials, where their checkpoints lie, what it may use, and the bytes
+    that it may hold before a fresh one takes its place (None: see search/worker_memory.py)."""
 
     plan: TrialPlan
     store: CheckpointStore
     each: TrialResources
+    most_bytes: int | None = None
 
 
 class TrialWorker(tune.Trainable):
@@ -48,10 +52,12 @@ class TrialWorker(tune.Trainable):
         """Once a process: pin the threads, keep the images."""
         prepare(worker.each)
         self._splits, self._worker = splits, worker
+        self._memory = WorkerMemory((os.cpu_count() or 1) / worker.each.threads(), worker.most_bytes)
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take on another trial in the same process."""
+        """Take on another trial in the same process, once the last one's checkpoint is written."""
+        self._epochs.close()
         self._begin(new_config)
         return True
 
@@ -64,14 +70,18 @@ class TrialWorker(tune.Trainable):
             if failure.fault.cause in POISONS_WORKER:
                 raise
             fault = {"cause": failure.fault.cause.value, "failure": failure.fault.detail}
-            return fault | {"done": True} | _flat(self._run.work())
+            return fault | {"done": True} | self._told()
         last = epoch == self._worker.plan.epochs
         result = {"epoch": epoch, "validation_accuracy": accuracy, "done_training": last, "done": last}
-        return result | _flat(self._run.work())
+        return result | self._told()
 
     def cleanup(self) -> None:
         """Drop the model."""
         self._epochs.close()
+
+    def _told(self) -> dict[str, Any]:
+        """What every result says: the work done, and whether this process is to be replaced before the next trial."""
+        return _flat(self._run.work()) | {REPLACE: self._memory.is_too_much()}
 
     def _begin(self, config: dict[str, Any]) -> None:
         assignment = Assignment(config["number"], config["lineage"], TrainConfig.from_dict(config["config"]))

@@ -11,11 +11,13 @@ import traceback
 from collections.abc import Generator
 from datetime import UTC, datetime
 
+from fashion_model.checkpoint import Checkpoints
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 from fashion_model.result import EpochResult
 from search.assignment import Assignment, TrialPlan, Work
-from search.checkpoints import CheckpointStore, StoredCheckpoints
+from search.background import BackgroundCheckpoints
+from search.checkpoints import CheckpointStore
 from search.faults import Cause, TrialFailed, first_line
 from search.seeds import Stream, derive
 
@@ -29,7 +31,7 @@ class TrialRun:
     def __init__(self, assignment: Assignment, plan: TrialPlan, store: CheckpointStore) -> None:
         self._config, self._epoch_count = assignment.config, plan.epochs
         self._seed = derive(plan.seed, Stream.TRIAL, assignment.lineage)
-        self._checkpoints = store.of(checkpoint_key(assignment.lineage))
+        self._checkpoints = BackgroundCheckpoints(store.of(checkpoint_key(assignment.lineage)))
         self._started = datetime.now(UTC)
         self._wall, self._cpu = time.perf_counter(), time.process_time()
 
@@ -40,7 +42,8 @@ class TrialRun:
             TrialFailed: when a loss is no longer a finite number, or the training raises.
         """
         try:
-            yield from self._train(splits, self._checkpoints)
+            with self._checkpoints:
+                yield from self._train(splits, self._checkpoints)
         except (TrialFailed, GeneratorExit):
             raise
         except Exception as error:
@@ -61,7 +64,7 @@ class TrialRun:
         """Wall seconds since this attempt began."""
         return time.perf_counter() - self._wall
 
-    def _train(self, splits: TrainingSplits, checkpoints: StoredCheckpoints) -> Generator[tuple[int, float]]:
+    def _train(self, splits: TrainingSplits, checkpoints: Checkpoints) -> Generator[tuple[int, float]]:
         # TensorFlow loads here, in the worker: the driver never pays for it
         from fashion_model.checkpoint import resume
         from fashion_model.training import Budget, Training

@@ -21,7 +21,7 @@ from ray.tune.search import Searcher
 from search.assignment import TrialPlan
 from search.faults import Cause, Fault, SearchBroken
 from search.interrupt import is_pending
-from search.ray_worker import work_of
+from search.ray_worker import REPLACE, work_of
 from search.study import SearchStudy
 
 METRIC: Final = "validation_accuracy"
@@ -136,6 +136,14 @@ class StudyScheduler(_NotSaved, FIFOScheduler):
         """Record the epoch and ask the pruner."""
         prune = self._study.report(trial.config["number"], result["epoch"], result[METRIC])
         return str(TrialScheduler.STOP if prune else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Have Tune end the worker, instead of handing it the next trial, when it says that it has grown too big.
+
+        Tune has no word for one worker that is not to be reused: `reset_config` that returns False loses the next
+        trial. So the switch for all of them is set before each one; Tune reads it in the same call, right after this.
+        """
+        tune_controller._reuse_actors = not result.get(REPLACE, False)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Called before the searcher hears of it."""

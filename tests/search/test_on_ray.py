@@ -90,6 +90,21 @@ def test_a_trials_result_depends_on_its_number_not_on_the_worker(
         np.testing.assert_allclose(list(ours.values()), list(theirs.values()), atol=0.051)
 
 
+def test_a_worker_that_has_grown_too_big_is_replaced_between_two_trials_and_no_trial_is_lost(
+    cluster: ClusterSize, store: CheckpointStore, short: StudySpec, tiny_splits: TrainingSplits
+) -> None:
+    plan, watcher = replace(PLAN, trials=4), Watcher()
+    study = open_study(short, watcher)
+    place = OnRay(TrialResources(cpus=1.0, gpus=0.0), 1, store, worker_bytes=1)  # each has grown past it at once
+    place.run_trials(study, tiny_splits, plan)
+    records = study.records()
+    assert [record.attempts for record in records] == [1] * 4
+    assert {record.status for record in records} == {"COMPLETE", "PRUNED"}, "both of Tune's ways to end a trial"
+    assert len({record.worker for record in records}) == 4
+    assert watcher.again == []
+    assert study.counts.ended() == 4
+
+
 class CutOff(Watcher):
     """Does something at the first epoch that is reported."""
 
