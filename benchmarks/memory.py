@@ -119,17 +119,22 @@ def main() -> None:
     trials = parser.parse_args().trials
     with tempfile.TemporaryDirectory() as folder:
         result = measure(trials, Path(folder))
+    text = tables(result)
+    print(text)
+    if trials == _SHOWN[-1]:
+        print(f"wrote {save('memory', result, text)}", file=sys.stderr)
+
+
+def tables(result: Result) -> str:
+    """What the worker held after some of the trials."""
+    trials = result.samples[-1].trials
     rows = [
         [str(s.trials), f"{s.megabytes:.0f}", str(s.files), str(s.threads), f"{s.seconds:.0f}"]
         for s in result.samples
         if s.trials in _SHOWN or s.trials == trials
     ]
-    print(table(["after trials", "MB", "files", "threads", "seconds"], rows))
-    print(
-        f"{result.growth:+.1%} from trial {_SETTLED} to {trials}; {result.processes} process; {result.failures} failed"
-    )
-    if trials == _SHOWN[-1]:
-        print(f"wrote {save('memory', result)}", file=sys.stderr)
+    told = f"{result.growth:+.1%} from trial {_SETTLED} to {trials}, {result.processes} process, {result.failures} failed"
+    return f"{table(['after trials', 'MB', 'files', 'threads', 'seconds'], rows)}\n\n{told}."
 
 
 if __name__ == "__main__":

@@ -26,14 +26,15 @@ from dataclasses import asdict
 import numpy as np
 from fashion_model.checkpoint import Snapshot
 from fashion_model.data import Split, TrainingSplits
-from search.checkpoints import CheckpointStore
+from cluster.resources import TrialResources
 from search.assignment import TrialPlan
+from search.checkpoints import CheckpointStore
 from search.ray_worker import TrialWorker, WorkerSetup
 from search.trial import checkpoint_key
 
 images = np.load(sys.argv[1])
 splits = TrainingSplits(*(Split(images[f"arr_{first}"], images[f"arr_{first + 1}"]) for first in (0, 2)), "")
-worker = WorkerSetup(TrialPlan(trials=9, epochs=3, seed=5), CheckpointStore(sys.argv[2]), threads=1)
+worker = WorkerSetup(TrialPlan(trials=9, epochs=3, seed=5), CheckpointStore(sys.argv[2]), TrialResources(1.0, 0.0))
 
 class Worker(TrialWorker):
     def setup(self, config):
