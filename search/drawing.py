@@ -107,19 +107,22 @@ class _Trials(optuna.storages.InMemoryStorage):
 
     def __init__(self, latest: int | None) -> None:
         super().__init__()
+        self._some: list[FrozenTrial] | None = None
         self._best: list[tuple[tuple[float, ...], int]] = []
         self._latest: list[int] = []  # by number, so that they are the same when the study is opened again
         self._under_way: set[int] = set()
-        self._limit, self._shows_some = latest, False
+        self._limit = latest
 
     @contextmanager
     def some(self) -> Iterator[None]:
-        """Show those that a sampler is to see, for the body."""
-        self._shows_some = self._limit is not None
+        """Show those that a sampler is to see, for the body; no trial that begins in it is one of them."""
+        if self._limit is not None:
+            numbers = self._under_way.union(self._latest, (number for _, number in self._best))
+            self._some = [self.get_trial(number) for number in sorted(numbers)]
         try:
             yield
         finally:
-            self._shows_some = False
+            self._some = None
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """Add a trial, and note how it ended."""
@@ -138,11 +141,9 @@ class _Trials(optuna.storages.InMemoryStorage):
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """All trials by number, or those that a sampler is to see."""
-        if not self._shows_some:
+        if self._some is None:
             return super().get_all_trials(study_id, deepcopy, states)
-        numbers = self._under_way.union(self._latest, (number for _, number in self._best))
-        trials = [self.get_trial(number) for number in sorted(numbers)]
-        return [trial for trial in trials if states is None or trial.state in states]
+        return [trial for trial in self._some if states is None or trial.state in states]
 
     def take_back(self) -> None:
         """Forget the last trial that was added: its number is free again."""

@@ -31,12 +31,19 @@ class OnRay:
     """The place that Ray is connected to, with `concurrent` trials or jobs at a time.
 
     `patience_seconds` is how long trials may wait with not one running: a cloud takes minutes to bring a machine.
+    `worker` is what runs on them; one that trains nothing shows what the search itself costs (benchmarks/scale.py).
     """
 
     def __init__(
-        self, each: TrialResources, concurrent: int, store: CheckpointStore, patience_seconds: float = 1200.0
+        self,
+        each: TrialResources,
+        concurrent: int,
+        store: CheckpointStore,
+        patience_seconds: float = 1200.0,
+        worker: type[tune.Trainable] = TrialWorker,
     ) -> None:
         self._each, self._concurrent, self._store, self._patience = each, concurrent, store, patience_seconds
+        self._worker = worker
 
     def run_trials(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan) -> None:
         """See Place. A `fit` that Tune aborts costs the trials in flight; the next one goes on from the study."""
@@ -84,7 +91,7 @@ class OnRay:
         return fault
 
     def _fit(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan, assigned: Assigned) -> None:
-        worker = tune.with_parameters(TrialWorker, splits=splits, worker=self._setup(plan))
+        worker = tune.with_parameters(self._worker, splits=splits, worker=self._setup(plan))
         with tempfile.TemporaryDirectory(prefix="search-tune-") as scratch:
             tune.Tuner(
                 tune.with_resources(worker, {"cpu": self._each.cpus, "gpu": self._each.gpus}),
