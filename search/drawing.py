@@ -69,9 +69,7 @@ class Drawing:
             RefusedPoint: when it costs more than a trial may; there is no such trial then.
         """
         fixed = {"fixed_params": dict(parameters)} if parameters is not None else {}
-        template = optuna.trial.create_trial(
-            state=TrialState.RUNNING, user_attrs=dict(attributes), system_attrs=fixed
-        )
+        template = optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=dict(attributes), system_attrs=fixed)
         with self._trials.some():
             trial = optuna.Trial(self._study, self._trials.create_new_trial(_STUDY, template))
             try:

@@ -105,9 +105,7 @@ class SearchStudy:
     Ray Tune wraps what its searcher raises.
     """
 
-    def __init__(
-        self, drawing: Drawing, rows: Rows, durable: Durable, observer: Observer, most_failures: int
-    ) -> None:
+    def __init__(self, drawing: Drawing, rows: Rows, durable: Durable, observer: Observer, most_failures: int) -> None:
         self._drawing, self._rows, self._durable, self._observer = drawing, rows, durable, observer
         self._most_failures, self._failures = most_failures, 0
         self._open: dict[int, _Open] = {}

@@ -1,4 +1,4 @@
-"""The study in memory: a sampler sees enough of it, and what samplers and pruners remember is there when it is opened."""
+"""The study in memory: a sampler sees enough of it, and what samplers and pruners remember outlasts the driver."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search.drawing import Drawing, Strategy
 from search.settings import PrunerName
 from search.space import RefusedPoint
 from search.storage import StudySpec, open_study
-from search.strategy import LATEST, PRUNERS
+from search.strategy import LATEST
 from search.study import SearchStudy
 from search.tpe import FastTPESampler
 
@@ -74,7 +74,7 @@ def test_tpe_has_the_same_good_trials_in_what_it_sees_as_in_all_and_sees_those_u
 
 def test_what_tpe_sees_is_the_same_when_the_study_is_opened_again(many: list[FrozenTrial]) -> None:
     live = drawing(RandomSampler(seed=0), 50, [])
-    for trial in many:
+    for _ in many:
         begin(live)
     for trial in sorted((t for t in many if t.state is TrialState.COMPLETE), key=lambda t: (t.value, t.number)):
         live.end(trial.number, TrialState.COMPLETE, trial.value, {})

@@ -1,4 +1,4 @@
-"""The rows of a trial: one transaction for each thing that happens to it, which may be made twice, as Optuna reads it."""
+"""The rows of a trial: a transaction for each thing that happens to it, which may be made twice, as Optuna reads it."""
 
 from __future__ import annotations
 
