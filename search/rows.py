@@ -8,7 +8,7 @@ Optuna's own reader is what reads it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -19,7 +19,10 @@ from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.dialects import postgresql, sqlite
 
-_INSERT: Final = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}  # those that know ON CONFLICT
+_INSERT: Final[Mapping[str, Callable[[sqlalchemy.Table], sqlite.Insert | postgresql.Insert]]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
 
 _TRIALS: Final = models.TrialModel.__table__
 _PARAMETERS: Final = models.TrialParamModel.__table__
@@ -78,7 +81,7 @@ class Rows:
     def _add(self, connection: sqlalchemy.Connection, trial: FrozenTrial) -> int:
         cells = {"number": trial.number, "study_id": self._study_id, "state": trial.state}
         started = {"datetime_start": _utc(trial.datetime_start)}
-        row = connection.execute(sqlalchemy.insert(_TRIALS).values(cells | started)).inserted_primary_key[0]
+        row = connection.scalar(sqlalchemy.insert(_TRIALS).values(cells | started).returning(_TRIALS.c.trial_id))
         parameters = [
             {
                 "trial_id": row,

@@ -135,7 +135,8 @@ def test_a_trial_that_ended_keeps_its_end(stored: tuple[optuna.Study, Rows]) -> 
 
 def test_an_ask_whose_answer_was_lost_makes_one_trial(spec: StudySpec, monkeypatch: pytest.MonkeyPatch) -> None:
     study = open_study(spec, Watcher())
-    begin, lost = Rows.begin, []
+    begin = Rows.begin
+    lost: list[int] = []
 
     def begin_and_lose_the_answer(rows: Rows, trial: FrozenTrial) -> None:
         begin(rows, trial)
