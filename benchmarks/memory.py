@@ -133,7 +133,8 @@ def tables(result: Result) -> str:
         for s in result.samples
         if s.trials in _SHOWN or s.trials == trials
     ]
-    told = f"{result.growth:+.1%} from trial {_SETTLED} to {trials}, {result.processes} process, {result.failures} failed"
+    growth = f"{result.growth:+.1%} from trial {_SETTLED} to {trials}"
+    told = f"{growth}, {result.processes} process, {result.failures} failed"
     return f"{table(['after trials', 'MB', 'files', 'threads', 'seconds'], rows)}\n\n{told}."
 
 

@@ -28,6 +28,7 @@ _RAY_SWITCHES: Final = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own makes Ctrl-C look like success
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial without a value is a failed trial, not the end of the search
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's own record of all trials, written every 10 s and never read back
     # wait until it is known what broke the line to a worker, rather than 1 s: a lost machine is found out after 14 s
     "RAY_timeout_ms_task_wait_for_death_info": "30000",
     "RAY_task_oom_retries": "3",  # a training that no machine's memory can hold; Ray's own default is without end

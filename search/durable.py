@@ -125,7 +125,8 @@ class Durable:
         return True
 
     def _unwritable(self, error: Exception) -> str:
-        reason = first_line(error.__cause__ or error)
+        wrapped = isinstance(error, optuna.exceptions.StorageInternalError) and error.__cause__
+        reason = first_line(wrapped or error)
         mend = "Mend that, then resume: nothing that ended is lost."
         remedy = "Free space there, then resume." if _is_full(error) else mend
         return f"The study must be writable. Received: {self._database.shown()}: {reason}. {remedy}"

@@ -32,6 +32,7 @@ class OnRay:
 
     `patience_seconds` is how long trials may wait with not one running: a cloud takes minutes to bring a machine.
     `worker_bytes` is what a worker may hold before a fresh one takes its place; see search/worker_memory.py.
+    `worker` is what runs on them; one that trains nothing shows what the search itself costs (benchmarks/scale.py).
     """
 
     def __init__(
@@ -41,9 +42,10 @@ class OnRay:
         store: CheckpointStore,
         patience_seconds: float = 1200.0,
         worker_bytes: int | None = None,
+        worker: type[tune.Trainable] = TrialWorker,
     ) -> None:
         self._each, self._concurrent, self._store, self._patience = each, concurrent, store, patience_seconds
-        self._worker_bytes = worker_bytes
+        self._worker_bytes, self._worker = worker_bytes, worker
 
     def run_trials(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan) -> None:
         """See Place. A `fit` that Tune aborts costs the trials in flight; the next one goes on from the study."""
@@ -91,7 +93,7 @@ class OnRay:
         return fault
 
     def _fit(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan, assigned: Assigned) -> None:
-        worker = tune.with_parameters(TrialWorker, splits=splits, worker=self._setup(plan))
+        worker = tune.with_parameters(self._worker, splits=splits, worker=self._setup(plan))
         with tempfile.TemporaryDirectory(prefix="search-tune-") as scratch:
             tune.Tuner(
                 tune.with_resources(worker, {"cpu": self._each.cpus, "gpu": self._each.gpus}),

@@ -8,12 +8,14 @@ from pathlib import Path
 import optuna
 
 from search.database import Database, how_to_restore
+from search.drawing import Drawing, Strategy
 from search.durable import Durable
 from search.faults import StorageError
 from search.lock import StudyLock
+from search.rows import Rows
 from search.seeds import Stream, derive
 from search.settings import PrunerName, SamplerName, SettingsError
-from search.strategy import PRUNERS, SAMPLERS
+from search.strategy import LATEST, PRUNERS, SAMPLERS
 from search.study import Observer, SearchStudy
 from search.terms import Terms
 
@@ -61,7 +63,6 @@ def open_study(spec: StudySpec, observer: Observer, *, exists: bool = False) -> 
         lambda: optuna.create_study(
             storage=storage,
             study_name=spec.name,
-            pruner=PRUNERS[spec.pruner](spec.terms.epochs),
             direction="maximize",
             load_if_exists=True,
         )
@@ -71,9 +72,15 @@ def open_study(spec: StudySpec, observer: Observer, *, exists: bool = False) -> 
     if count:
         durable.back_up()
         durable.replay(study)
+    trials = study.get_trials(deepcopy=False)
+    drawing = Drawing(spec.name, _strategy(spec, count), trials)
+    return SearchStudy(drawing, Rows(storage, study._study_id, trials), durable, observer, spec.most_failures)
+
+
+def _strategy(spec: StudySpec, count: int) -> Strategy:
     # another stream each time: the same seed would draw the first points again
-    study.sampler = SAMPLERS[spec.sampler](derive(spec.terms.seed, Stream.SAMPLER, count))
-    return SearchStudy(study, observer, durable, spec.most_failures)
+    sampler = SAMPLERS[spec.sampler](derive(spec.terms.seed, Stream.SAMPLER, count))
+    return Strategy(sampler, PRUNERS[spec.pruner](spec.terms.epochs), LATEST.get(spec.sampler))
 
 
 def _require_same_terms(study: optuna.Study, spec: StudySpec, durable: Durable, *, is_new: bool) -> None:

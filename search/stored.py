@@ -1,7 +1,7 @@
 """What the study stores of a trial beside Optuna's own columns, and the way back to a record.
 
     reference   this trial is the documented network
-    refused     the rule of the space that this point breaks: no trial
+    refused     in studies of before: the rule of the space that this point breaks, no trial
     config      the TrainConfig
     line        Line: which trial this one starts again, and the first of them
     end         End: why it ended, whether it is to be started again, the work done
@@ -106,11 +106,6 @@ def to_start_again(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The trials that are to be started again and have not been, by number."""
     followed = {Line.of(trial).follows for trial in trials}
     return [trial for trial in trials if _is_to_follow(trial) and trial.number not in followed]
-
-
-def parameters_of(trial: FrozenTrial) -> dict[str, Any]:
-    """A trial's parameters, also those that it was queued with and had not taken up when its driver died."""
-    return dict(trial.system_attrs.get("fixed_params", {})) | trial.params  # Optuna's own name for them
 
 
 def reopen(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:

@@ -13,27 +13,25 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
-import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from fashion_model.config import TrainConfig
 from search.assignment import Assignment, Work
+from search.drawing import Drawing
 from search.durable import Durable
 from search.faults import Cause, Fault, SearchBroken, StorageError, StudyBusy
 from search.interrupt import whole
 from search.records import TrialRecord
-from search.space import RefusedPoint, reference_parameters, suggest
+from search.rows import Rows
+from search.space import RefusedPoint, reference_parameters
 from search.stored import (
-    CONFIG,
     END,
     LINE,
     REFERENCE,
-    REFUSED,
     End,
     Line,
     is_result,
-    parameters_of,
     record_of,
-    reopen,
     to_start_again,
 )
 
@@ -82,7 +80,7 @@ class Observer(Protocol):
 class _Open:
     """A trial under way."""
 
-    trial: optuna.Trial
+    number: int
     line: Line
     is_reference: bool
     values: dict[int, float] = field(default_factory=dict)
@@ -91,26 +89,25 @@ class _Open:
 class SearchStudy:
     """A study whose first trial is the reference and whose every ended trial says how it ended.
 
-    A point that the space refuses for its cost is told to Optuna as FAIL with the rule it breaks, and another is
-    drawn in its place: it costs no training and counts as no trial.
+    Each change is made in memory first, where points are drawn and trials compared, and then in the database, in one
+    transaction. A point that the space refuses for its cost is no trial: another is drawn in its place.
 
     Whatever makes the study unusable (StorageError, StudyBusy, SearchBroken) is raised and kept in `broken`, because
     Ray Tune wraps what its searcher raises.
     """
 
-    def __init__(self, study: optuna.Study, observer: Observer, durable: Durable, most_failures: int) -> None:
-        self._study, self._observer, self._durable = study, observer, durable
+    def __init__(self, drawing: Drawing, rows: Rows, durable: Durable, observer: Observer, most_failures: int) -> None:
+        self._drawing, self._rows, self._durable, self._observer = drawing, rows, durable, observer
         self._most_failures, self._failures = most_failures, 0
         self._open: dict[int, _Open] = {}
         self._records: dict[int, TrialRecord] = {}
         self.counts = Counts()
         self.broken: Exception | None = None
         with self._changing():
-            self._begin(study.get_trials(deepcopy=False))
+            self._begin(drawing.trials())
 
     def _begin(self, trials: list[FrozenTrial]) -> None:
-        if not any(REFERENCE in trial.user_attrs for trial in trials):
-            self._durable.write(lambda: self._study.enqueue_trial(reference_parameters(), user_attrs={REFERENCE: True}))
+        self._has_reference = any(REFERENCE in trial.user_attrs for trial in trials)
         for trial in filter(is_result, trials):
             self._count(record_of(trial))
         self._again = to_start_again(trials)
@@ -120,13 +117,9 @@ class SearchStudy:
 
     def _adopt(self, trial: FrozenTrial) -> None:
         """End a trial that a driver left running when it died."""
-        handle = reopen(self._study, trial)
-        if REFUSED in trial.user_attrs:
-            self._durable.write(lambda: self._study.tell(handle, state=TrialState.FAIL, skip_if_finished=True))
-            return
         self.orphans += 1
         values = dict(trial.intermediate_values)
-        self._open[trial.number] = _Open(handle, Line.of(trial), REFERENCE in trial.user_attrs, values)
+        self._open[trial.number] = _Open(trial.number, Line.of(trial), REFERENCE in trial.user_attrs, values)
         self.counts = replace(self.counts, running=self.counts.running + 1, epochs=self.counts.epochs + len(values))
         self.fail(trial.number, Fault(Cause.ORPHANED))
 
@@ -139,13 +132,12 @@ class SearchStudy:
         """
         with self._changing():
             self._require_some_success()
-            for _ in range(_MOST_REFUSALS):
-                drawn = self._draw()
-                if drawn is not None:
-                    return drawn
-            raise SearchBroken(
-                f"The space must admit some point. Received: {_MOST_REFUSALS} refused in a row. Widen search/space.py."
-            )
+            trial, config = self._next()
+            self._durable.write(lambda: self._rows.begin(trial))
+            line = Line.of(trial)
+            self._open[trial.number] = _Open(trial.number, line, REFERENCE in trial.user_attrs)
+            self._change(running=1)
+            return Assignment(trial.number, line.first, config)
 
     def report(self, number: int, epoch: int, value: float) -> bool:
         """Record the validation accuracy after an epoch (from 1). Returns whether to prune.
@@ -154,12 +146,13 @@ class SearchStudy:
         """
         with self._changing():
             opened = self._open[number]
-            self._durable.write(lambda: opened.trial.report(value, epoch))
+            self._drawing.report(number, epoch, value)
+            may_stop = not opened.is_reference and epoch > opened.line.passed
+            stops, attributes = self._drawing.prune(number) if may_stop else (False, {})
+            self._durable.write(lambda: self._rows.report(number, epoch, value, attributes))
             opened.values[epoch] = value
             self._change(epochs=1)
-            if opened.is_reference or epoch <= opened.line.passed:
-                return False
-            return self._durable.write(opened.trial.should_prune)
+            return stops
 
     def finish(self, number: int, work: Work, *, pruned: bool) -> None:
         """End a trial with its last reported value; a pruned one keeps only its intermediate values."""
@@ -194,10 +187,6 @@ class SearchStudy:
         """How many trials are to be started again."""
         return len(self._again)
 
-    def refused(self) -> int:
-        """How many points the space refused for their cost."""
-        return sum(REFUSED in trial.user_attrs for trial in self._study.get_trials(deepcopy=False))
-
     def records(self) -> tuple[TrialRecord, ...]:
         """Every result, by number."""
         return tuple(record for _, record in sorted(self._records.items()))
@@ -217,41 +206,32 @@ class SearchStudy:
                 f"{last.number}, for this reason: {last.reason}. Mend the cause, or raise --max-failures."
             )
 
-    def _draw(self) -> Assignment | None:
-        """Ask Optuna for a point. None if the space refuses it."""
-        self._queue_again()
-        trial = self._durable.write(self._study.ask)
-        try:
-            config = self._durable.write(lambda: suggest(trial))
-        except RefusedPoint as refusal:
-            rule = str(refusal)
-            self._durable.write(lambda: trial.set_user_attr(REFUSED, rule))
-            self._durable.write(lambda: self._study.tell(trial, state=TrialState.FAIL, skip_if_finished=True))
-            return None
-        self._durable.write(lambda: trial.set_user_attr(CONFIG, config.to_dict()))
-        line = Line.of(trial)
-        self._open[trial.number] = _Open(trial, line, REFERENCE in trial.user_attrs)
-        self._change(running=1)
-        return Assignment(trial.number, line.first, config)
-
-    def _queue_again(self) -> None:
-        if not self._again:
-            return
-        earlier = self._again[0]
-        attributes: dict[str, Any] = {LINE: earlier.user_attrs[END]["again"]}
-        if REFERENCE in earlier.user_attrs:
-            attributes[REFERENCE] = True
-        self._durable.write(lambda: self._study.enqueue_trial(parameters_of(earlier), user_attrs=attributes))
-        del self._again[0]
+    def _next(self) -> tuple[FrozenTrial, TrainConfig]:
+        """What to try next: what is to be started again, the reference, or a new point."""
+        if self._again:
+            earlier = self._again.pop(0)
+            attributes: dict[str, Any] = {LINE: earlier.user_attrs[END]["again"]}
+            if REFERENCE in earlier.user_attrs:
+                attributes[REFERENCE] = True
+            return self._drawing.begin(attributes, earlier.params)
+        if not self._has_reference:
+            self._has_reference = True
+            return self._drawing.begin({REFERENCE: True}, reference_parameters())
+        for _ in range(_MOST_REFUSALS):
+            with suppress(RefusedPoint):
+                return self._drawing.begin({})
+        raise SearchBroken(
+            f"The space must admit some point. Received: {_MOST_REFUSALS} refused in a row. Widen search/space.py."
+        )
 
     def _end(self, opened: _Open, state: TrialState, end: End, value: float | None = None) -> None:
-        trial = opened.trial
-        del self._open[trial.number]
+        del self._open[opened.number]
+        attributes = {END: end.stored()}
+        ended = self._drawing.end(opened.number, state, value, attributes)
         try:
-            self._durable.write(lambda: trial.set_user_attr(END, end.stored()))
-            ended = self._durable.write(lambda: self._study.tell(trial, value, state=state, skip_if_finished=True))
+            self._durable.write(lambda: self._rows.end(ended, attributes))
         except StorageError:
-            self._durable.spool(trial.number, state, opened.values, end)
+            self._durable.spool(opened.number, state, opened.values, end)
             raise
         record = record_of(ended)
         if end.again is None:

@@ -190,14 +190,16 @@ class StudyWatch(_NotSaved, tune.Callback):
         """
         if is_pending():
             raise Stopped
-        under_way = [trial for trial in trials if trial.trial_id in self._assigned.numbers]
-        if not under_way or any(trial.status == Trial.RUNNING for trial in under_way):
+        numbers = self._assigned.numbers
+        # the last of them begin last: as a rule this ends at one of the first that it looks at, of 10,000
+        under_way = (trial for trial in reversed(trials) if trial.trial_id in numbers)
+        if not numbers or any(trial.status == Trial.RUNNING for trial in under_way):
             self._idle_since = None
             return
         now = time.monotonic()
         self._idle_since = self._idle_since or now
         if now - self._idle_since > self._patience:
             raise SearchBroken(
-                f"A trial must get its worker within {self._patience:g} s. Received: none, for {len(under_way)} "
+                f"A trial must get its worker within {self._patience:g} s. Received: none, for {len(numbers)} "
                 "waiting trials. Add machines, or lower --cpus-per-trial and --gpus-per-trial; see `ray status`."
             )

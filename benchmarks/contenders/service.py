@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import optuna
 
@@ -18,14 +19,15 @@ from benchmarks.jobs import JOBS, Job
 from search.assignment import TrialPlan
 from search.checkpoints import CheckpointStore
 from search.database import Database, sqlite_url
+from search.drawing import Drawing, Strategy
+from search.durable import Durable
 from search.lock import StudyLock
 from search.records import TrialRecord
+from search.rows import Rows
 from search.settings import Settings
 from search.site import sites
 from search.space import parameters_of
-from search.storage import StudySpec, open_study
 from search.study import Counts, SearchStudy
-from search.terms import Terms
 
 
 class Silent:
@@ -49,7 +51,7 @@ def main(job: Job) -> None:
             loading = beside.submit(job.splits)
             site()
             splits = loading.result()
-        study = _study(job, Path(folder), Terms.of(settings, splits.sha256))
+        study = _study(job, Path(folder))
         site().place.run_trials(study, splits, TrialPlan(job.configs, job.epochs, seed=0))
         records = study.records()
         study.close()
@@ -75,16 +77,39 @@ def _started(record: TrialRecord) -> datetime:
     return datetime.fromisoformat(record.started)
 
 
-def _study(job: Job, folder: Path, terms: Terms) -> SearchStudy:
-    """A study that asks for the reference, and then for the other points of the job."""
+class Points(optuna.samplers.BaseSampler):
+    """Draws the points of a job, by the trial's number."""
+
+    def __init__(self, job: Job) -> None:
+        self._points = [parameters_of(config) for config in job.points()]
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: optuna.trial.FrozenTrial
+    ) -> dict[str, optuna.distributions.BaseDistribution]:
+        """Nothing is drawn together."""
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: optuna.trial.FrozenTrial, search_space: Any
+    ) -> dict[str, Any]:
+        """Nothing is drawn together."""
+        return {}
+
+    def sample_independent(
+        self, study: optuna.Study, trial: optuna.trial.FrozenTrial, param_name: str, param_distribution: Any
+    ) -> Any:
+        """The parameter of the trial's point."""
+        return self._points[trial.number][param_name]
+
+
+def _study(job: Job, folder: Path) -> SearchStudy:
+    """A study that asks for the reference, and then for the other points of the job; it prunes none."""
     database = Database(sqlite_url(folder / "study.db"))
-    lock = StudyLock(database, "points")
-    spec = StudySpec(name="points", database=database, folder=folder, lock=lock, terms=terms, pruner="none")
-    study = open_study(spec, Silent())
-    queue = optuna.load_study(study_name="points", storage=database.url)
-    for point in job.points()[1:]:
-        queue.enqueue_trial(parameters_of(point))
-    return study
+    storage = database.storage()
+    study_id = storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], "points")
+    durable = Durable(database, storage, folder, StudyLock(database, "points"))
+    drawing = Drawing("points", Strategy(Points(job), optuna.pruners.NopPruner(), None), [])
+    return SearchStudy(drawing, Rows(storage, study_id, []), durable, Silent(), most_failures=1)
 
 
 if __name__ == "__main__":

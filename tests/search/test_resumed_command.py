@@ -176,7 +176,7 @@ def test_an_address_without_a_ray_ends_with_4_and_keeps_the_study(
     command = run(*SMALL, *place, "--output", str(tmp_path), "--name", "x")
     require_unreachable(command, wrong_address)
     study = stored_trials(tmp_path / "x")
-    assert [trial.state.name for trial in study] == ["WAITING"], "the reference is to be the first"
+    assert study == []
     command = run(*resume_arguments(command), "--no-progress")
     require_unreachable(command, wrong_address)
     assert stored_trials(tmp_path / "x") == study

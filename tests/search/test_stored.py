@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 
-import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.assignment import Work
 from search.faults import Cause, Fault
-from search.stored import END, LINE, REFUSED, End, Line, is_result, parameters_of, to_start_again
+from search.stored import END, LINE, REFUSED, End, Line, is_result, to_start_again
 
 WORK = Work(worker="host:1", started="2026-01-01T00:00:00+00:00", seconds=2.0, cpu_seconds=1.5, note="n")
 LINE_OF_7 = Line(follows=5, first=2, attempt=3, passed=4, faults={"NODE_LOST": 2})
@@ -81,12 +80,3 @@ def test_a_trial_is_to_be_started_again_until_another_follows_it() -> None:
 def test_a_trial_that_is_still_running_is_not_to_be_started_again() -> None:
     running = ended(1, End(again=Line(follows=1, first=1)), state=TrialState.RUNNING)
     assert to_start_again([running]) == []
-
-
-def test_the_parameters_include_those_that_a_queued_trial_had_not_taken_up() -> None:
-    study = optuna.create_study()
-    study.enqueue_trial({"x": 0.25, "y": 3})
-    study.ask().suggest_float("x", 0.0, 1.0)
-    assert parameters_of(study.trials[0]) == {"x": 0.25, "y": 3}
-    study.ask().suggest_float("x", 0.75, 0.75)
-    assert parameters_of(study.trials[1]) == {"x": 0.75}

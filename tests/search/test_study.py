@@ -8,7 +8,8 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from fashion_model.config import REFERENCE
+from fashion_model.config import REFERENCE, TrainConfig
+from search import space
 from search.faults import Cause, Fault, SearchBroken
 from search.storage import StudySpec, open_study
 from search.study import SearchStudy
@@ -67,7 +68,7 @@ def test_a_pruned_trial_counts_as_pruned_in_optuna_too(
 ) -> None:
     for value in (0.9, 0.9, 0.9, 0.1):
         run_trial(study, [value] * 9)
-    assert [trial.state.name for trial in stored_trials(spec) if "refused" not in trial.user_attrs][-1] == "PRUNED"
+    assert [trial.state.name for trial in stored_trials(spec)] == ["COMPLETE"] * 3 + ["PRUNED"]
 
 
 def test_the_reference_is_never_pruned(study: SearchStudy) -> None:
@@ -97,15 +98,28 @@ def test_trials_left_open_end_as_failed_with_the_reason(study: SearchStudy) -> N
     assert study.fail_unfinished(RAISED) == 0
 
 
-def test_a_refused_point_is_stored_with_its_rule_but_is_no_trial(spec: StudySpec, study: SearchStudy) -> None:
-    numbers = [study.ask().number for _ in range(6)]
-    assert study.refused() > 0
-    assert study.counts.running == 6
-    refused = [trial for trial in stored_trials(spec) if "refused" in trial.user_attrs]
-    assert len(refused) == study.refused()
-    assert {trial.number for trial in refused}.isdisjoint(numbers)
-    assert all(trial.state.name == "FAIL" and "at most" in trial.user_attrs["refused"] for trial in refused)
-    assert open_study(spec, Watcher()).counts.ended() == 0
+def test_a_refused_point_is_no_trial_and_leaves_no_gap(
+    spec: StudySpec, study: SearchStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def suggest(trial: optuna.Trial) -> TrainConfig:
+        drawn.append(trial.number)
+        return space.suggest(trial)
+
+    monkeypatch.setattr("search.drawing.suggest", suggest)
+    assert [study.ask().number for _ in range(20)] == list(range(20))
+    assert len(drawn) > 20, "three points in ten are refused"
+    assert [trial.number for trial in stored_trials(spec)] == list(range(20))
+    assert study.counts.running == 20
+
+
+def test_a_space_that_admits_nothing_ends_the_search(study: SearchStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    study.ask()
+    monkeypatch.setattr("search.space.MAX_WEIGHTS", 1)
+    monkeypatch.setattr("search.study._MOST_REFUSALS", 3)
+    with pytest.raises(SearchBroken, match=r"must admit some point\. Received: 3 refused in a row\. Widen"):
+        study.ask()
 
 
 def test_counts_add_up_and_are_the_same_after_the_study_is_opened_again(

@@ -13,7 +13,7 @@ from search.faults import RETRIES, Cause, Fault
 from search.records import TrialRecord
 from search.settings import SamplerName
 from search.storage import StudySpec, open_study
-from search.stored import END, LINE, End, Line
+from search.stored import END, End, Line
 from search.study import SearchStudy
 
 from .conftest import WORK, Watcher, on_every_database
@@ -176,36 +176,15 @@ def test_what_waited_when_the_study_was_closed_waits_when_it_is_opened(spec: Stu
     assert (again.lineage, again.config) == (0, first.config)
 
 
-@on_every_database
-def test_a_trial_that_was_queued_when_its_driver_died_is_asked_for_once(spec: StudySpec) -> None:
-    study = open_study(spec, Watcher())
-    study.fail(study.ask().number, Fault(Cause.NODE_LOST))
-    study._queue_again()  # and then the driver dies
-    study = open_study(spec, Watcher())
-    assert [study.ask().lineage for _ in range(2)] == [0, 2]
-
-
 def test_an_end_that_was_written_and_not_told_is_started_again_once(spec: StudySpec) -> None:
     study = open_study(spec, Watcher())
     number = study.ask().number
     end = End.by(Fault(Cause.NODE_LOST), number, Line(first=0), 0, WORK)
-    study._open[number].trial.set_user_attr(END, end.stored())  # and then the driver dies
+    stored = optuna.load_study(study_name="s", storage=spec.database.url)
+    optuna.Trial(stored, stored.trials[number]._trial_id).set_user_attr(END, end.stored())  # and then the driver dies
     study = open_study(spec, Watcher())
     assert (study.orphans, study.waiting()) == (1, 1)
     assert [study.ask().lineage for _ in range(2)] == [0, 2]
-
-
-def test_a_reference_whose_driver_died_before_its_parameters_were_stored_is_still_the_reference(
-    spec: StudySpec,
-) -> None:
-    open_study(spec, Watcher())
-    stored = optuna.load_study(study_name="s", storage=spec.database.url)
-    trial = stored.ask()
-    trial.suggest_int("conv_blocks", 1, 3)  # the first of them; and then the driver dies
-    for attempt in range(2, 4):
-        assignment = open_study(spec, Watcher()).ask()
-        assert (assignment.lineage, assignment.config) == (0, REFERENCE)
-        assert stored.trials[-1].user_attrs[LINE]["attempt"] == attempt
 
 
 @pytest.mark.slow
