@@ -1,7 +1,7 @@
 """A Ray worker that trains nothing, in as little memory as Ray allows, so that 200 fit on one machine.
 
 On the driver it is a Trainable like another. In the worker's process Ray Tune is not loaded: with it a process has
-110 MB of its own and takes 1.6 s of a core to start, without it 45 MB and 0.5 s.
+80 to 110 MB of its own, without it 59 MB.
 """
 
 from __future__ import annotations

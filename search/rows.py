@@ -1,7 +1,7 @@
 """A trial's rows in Optuna's tables, written in one transaction for each thing that happens to it.
 
 Optuna writes a parameter, an attribute or a state at a time, each in a transaction and after reading the trial again:
-some 25 transactions and 60 ms to begin a trial of this space, where one takes 3 ms. What is written is the same, and
+some 25 transactions to begin a trial of this space, where one is enough. What is written is the same, and
 Optuna's own reader is what reads it.
 """
 
