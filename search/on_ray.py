@@ -68,7 +68,9 @@ class OnRay:
         shared = ray.put(data)
         remote = ray.remote(num_cpus=self._each.cpus, num_gpus=self._each.gpus)(work_on_job)
         setup = self._setup(TrialPlan(0, 0, 0))
-        waiting = {remote.remote(job, shared, setup): job for job in jobs}
+        # the costliest first: none of them is left to run alone at the end
+        queue = sorted(jobs, key=lambda job: -job.epochs * job.config.multiply_adds())
+        waiting = {remote.remote(job, shared, setup): job for job in queue}
         while waiting:
             with whole():  # see run_trials
                 for reference in ray.wait(list(waiting), timeout=_POLL_SECONDS)[0]:

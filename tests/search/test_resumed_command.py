@@ -169,17 +169,26 @@ def wrong_address(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.ray
-def test_an_address_without_a_ray_ends_with_4_and_keeps_the_study(
+def test_an_address_without_a_ray_ends_with_4_and_leaves_the_name_free(
     wrong_address: str, real_data: str, tmp_path: Path
 ) -> None:
     place = ["--address", wrong_address, "--trials", "3", "--data-dir", real_data]
-    command = run(*SMALL, *place, "--output", str(tmp_path), "--name", "x")
+    for _ in range(2):
+        command = run(*SMALL, *place, "--output", str(tmp_path), "--name", "x")
+        require_unreachable(command, wrong_address)
+        assert not any(line.startswith("kept: ") for line in command.lines)
+
+
+def test_an_address_without_a_ray_ends_a_resumed_search_with_4_and_keeps_the_study(
+    wrong_address: str, run_dir: Path
+) -> None:
+    study = stored_trials(run_dir)
+    config = run_dir / "config.json"
+    config.write_text(config.read_text(encoding="utf-8").replace('"local": true', '"local": false'), encoding="utf-8")
+    command = run("--resume", str(run_dir), "--trials", "4", "--no-progress", "--address", wrong_address)
     require_unreachable(command, wrong_address)
-    study = stored_trials(tmp_path / "x")
-    assert study == []
-    command = run(*resume_arguments(command), "--no-progress")
-    require_unreachable(command, wrong_address)
-    assert stored_trials(tmp_path / "x") == study
+    assert any(line.startswith("kept: ") for line in command.lines)
+    assert stored_trials(run_dir) == study
 
 
 def require_unreachable(command: Command, address: str) -> None:
@@ -187,4 +196,3 @@ def require_unreachable(command: Command, address: str) -> None:
     assert command.process.returncode == 4, command.said()
     assert f"error: The search must reach the Ray cluster at {address}. Received: " in command.said()
     assert "Check --address and `ray status`." in command.said()
-    assert any(line.startswith("kept: ") for line in command.lines)
