@@ -1,0 +1,105 @@
+"""(c) KerasTuner's Bayesian optimization, one trial after another on all cores.
+
+It draws every parameter each time; those that another one switches off are passed over. Until it has three times as
+many trials as there are parameters, more than some minutes hold, it draws at random.
+"""
+
+import sys
+import tempfile
+from contextlib import suppress
+from typing import Any
+
+import keras_tuner
+import optuna
+
+from benchmarks.contenders.plain_fit import arrays
+from benchmarks.seekers.task import Task, first_point, suggest_plain, tell
+from fashion_model.config import TrainConfig
+from fashion_model.model import build_model, build_optimizer
+from search.space import RefusedPoint
+
+_DRAWS_FOR_RANGES = 50
+_MANY = 10**6
+
+
+def ranges() -> dict[str, Any]:
+    """Each parameter's distribution, found by drawing: some exist for some points only."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    found: dict[str, Any] = {}
+    for _ in range(_DRAWS_FOR_RANGES):
+        trial = study.ask()
+        with suppress(RefusedPoint):
+            suggest_plain(trial)
+        found |= trial.distributions
+    return found
+
+
+def draw(hp: Any, name: str, distribution: Any) -> Any:
+    """One parameter in KerasTuner's words."""
+    if isinstance(distribution, optuna.distributions.CategoricalDistribution):
+        choices = distribution.choices
+        return hp.Boolean(name) if isinstance(choices[0], bool) else hp.Choice(name, list(choices))
+    kind = hp.Int if isinstance(distribution, optuna.distributions.IntDistribution) else hp.Float
+    if distribution.log:
+        return kind(name, distribution.low, distribution.high, sampling="log")
+    return kind(name, distribution.low, distribution.high, step=distribution.step)
+
+
+class Oracle(keras_tuner.oracles.BayesianOptimizationOracle):  # type: ignore[misc]
+    """Begins with the documented network."""
+
+    def populate_space(self, trial_id: str) -> Any:
+        """See keras_tuner.Oracle."""
+        if not self.end_order:
+            return {"status": "RUNNING", "values": self.hyperparameters.values | first_point()}
+        return super().populate_space(trial_id)
+
+
+class Network(keras_tuner.HyperModel):  # type: ignore[misc]
+    """KerasTuner calls `build`, then `fit`."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self._task, self._ranges, self._data = task, ranges(), arrays(task)
+
+    def build(self, hp: Any) -> Any:
+        """The compiled network."""
+        values = {name: draw(hp, name, distribution) for name, distribution in self._ranges.items()}
+        config = self._admitted(values)
+        model = build_model(config)
+        steps = -(-len(self._data[0]) // config.batch_size)
+        optimizer = build_optimizer(config, self._task.epochs * steps)
+        model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    def _admitted(self, values: dict[str, Any]) -> TrainConfig:
+        try:
+            return suggest_plain(optuna.trial.FixedTrial(values))
+        except RefusedPoint as refused:
+            raise keras_tuner.errors.FailedTrialError(str(refused)) from refused
+
+    def fit(self, hp: Any, model: Any, *arguments: Any, **options: Any) -> Any:
+        """Train it."""
+        x, y, x_validation, y_validation = self._data
+        history = model.fit(
+            x,
+            y,
+            batch_size=hp.get("batch_size"),
+            epochs=self._task.epochs,
+            validation_data=(x_validation, y_validation),
+            verbose=0,
+            callbacks=options["callbacks"],
+        )
+        tell(history.history["val_accuracy"][-1])
+        return history
+
+
+def main(task: Task) -> None:
+    """Search until killed."""
+    oracle = Oracle("val_accuracy", max_trials=_MANY, seed=task.seed, max_consecutive_failed_trials=_MANY)
+    keras_tuner.Tuner(oracle, Network(task), directory=tempfile.mkdtemp(), project_name="search").search(verbose=0)
+
+
+if __name__ == "__main__":
+    main(Task.of(sys.argv[1:]))
