@@ -91,12 +91,18 @@ class Pipeline:
         seed = derive(self._settings.seed, Stream.SPLIT, 0)
         with ThreadPoolExecutor(1) as beside:
             loading = beside.submit(load_training, source, seed=seed, size=self._settings.train_size)
-            if not self._resumed:  # a new search trains in any case: Ray starts while the images are read (1.2 s)
+            if self._is_sure_to_train():  # then Ray starts while the images are read, which takes 1.2 s
                 site()
             splits = loading.result()
         counts = f"{len(splits.train):,} images to train on, {len(splits.validation):,} to validate on"
         self._progress.stage("data", f"{counts}, from {source.kind}, split {splits.sha256[:8]}")
         return _Data(source, splits)
+
+    def _is_sure_to_train(self) -> bool:
+        """Whether nothing but the images can be in the way: a resumed run may be done, and what is written elsewhere than
+        in the run's own folder is tried before Ray starts."""
+        elsewhere = self._settings.storage is not None or self._settings.storage_path is not None
+        return not self._resumed and not elsewhere
 
     def _introduce(self, site: Site) -> None:
         self._progress.stage("model", f"the reference: {REFERENCE.multiply_adds():,} multiply-adds an image")
