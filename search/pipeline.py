@@ -99,8 +99,8 @@ class Pipeline:
         return _Data(source, splits)
 
     def _is_sure_to_train(self) -> bool:
-        """Whether nothing but the images can be in the way: a resumed run may be done, and what is written elsewhere than
-        in the run's own folder is tried before Ray starts."""
+        """Whether nothing but the images can be in the way: a resumed run may be done, and what is written elsewhere
+        than in the run's own folder is tried before Ray starts."""
         elsewhere = self._settings.storage is not None or self._settings.storage_path is not None
         return not self._resumed and not elsewhere
 
