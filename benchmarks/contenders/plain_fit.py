@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import keras
 import numpy as np
 
 from benchmarks.jobs import Job
-from fashion_model.config import TrainConfig
+from fashion_model.config import CLASS_NAMES, IMAGE_SIDE, TrainConfig
 from fashion_model.model import build_model, build_optimizer
 
 Arrays = tuple[np.ndarray[Any, Any], ...]
@@ -22,18 +23,37 @@ def arrays(job: Job) -> Arrays:
     return tuple(array for part in parts for array in (part.images[..., None] / np.float32(255), part.labels))
 
 
-def fit(config: TrainConfig, job: Job, data: Arrays, callbacks: list[Any] | None = None) -> tuple[float, float]:
-    """Train one configuration. Returns the seconds in `fit`, and the last validation accuracy."""
-    x, y, x_validation, y_validation = data
-    keras.utils.set_random_seed(0)
+def network(config: TrainConfig, job: Job, count: int) -> keras.Model:
+    """The compiled network, to be trained on `count` images. Augmentation is layers that Keras has for it."""
     model = build_model(config)
-    steps = -(-len(x) // config.batch_size)
+    layers = _AUGMENTATION[config.augmentation]()
+    if layers:
+        model = keras.Sequential([keras.Input((IMAGE_SIDE, IMAGE_SIDE, 1)), *layers, *model.layers])
+    smoothing = config.label_smoothing
     model.compile(
-        optimizer=build_optimizer(config, job.epochs * steps),
-        loss="sparse_categorical_crossentropy",
+        optimizer=build_optimizer(config, job.epochs * -(-count // config.batch_size)),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
+        if smoothing
+        else "sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
+    return model
+
+
+def fit(config: TrainConfig, job: Job, data: Arrays, callbacks: list[Any] | None = None) -> tuple[float, float]:
+    """Train one configuration. Returns the seconds in `fit`, and the last validation accuracy."""
+    keras.utils.set_random_seed(0)
+    model = network(config, job, len(data[0]))
     start = time.perf_counter()
+    accuracy = fit_network(model, config, job, data, callbacks)
+    return time.perf_counter() - start, accuracy
+
+
+def fit_network(model: keras.Model, config: TrainConfig, job: Job, data: Arrays, callbacks: list[Any] | None) -> float:
+    """Train what `network` made. Returns the last validation accuracy."""
+    x, y, x_validation, y_validation = data
+    if config.label_smoothing:
+        y, y_validation = (keras.utils.to_categorical(labels, len(CLASS_NAMES)) for labels in (y, y_validation))
     history = model.fit(
         x,
         y,
@@ -43,4 +63,26 @@ def fit(config: TrainConfig, job: Job, data: Arrays, callbacks: list[Any] | None
         verbose=0,
         callbacks=callbacks,
     )
-    return time.perf_counter() - start, history.history["val_accuracy"][-1]
+    return float(history.history["val_accuracy"][-1])
+
+
+def _flip() -> list[Any]:
+    return [keras.layers.RandomFlip("horizontal")]
+
+
+def _flip_and_shift() -> list[Any]:
+    share = 2 / IMAGE_SIDE
+    return [*_flip(), keras.layers.RandomTranslation(share, share, fill_mode="constant")]
+
+
+def _cut_out() -> list[Any]:
+    share = 8**2 / IMAGE_SIDE**2
+    return [*_flip(), keras.layers.RandomErasing(1.0, (share, share), fill_value=0.0, value_range=(0, 1))]
+
+
+_AUGMENTATION: Final[Mapping[str, Callable[[], list[Any]]]] = {
+    "none": list,
+    "flip": _flip,
+    "flip_shift": _flip_and_shift,
+    "cutout": _cut_out,
+}

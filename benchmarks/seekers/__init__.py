@@ -2,7 +2,5 @@
 
 `python -m benchmarks.seekers.NAME SEED IMAGES EPOCHS` prints a line of JSON for each trial that has had all its epochs.
 
-All begin with the documented network and search the same space, search/space.py, on the same images. Plain `model.fit`
-on arrays has no word for augmentation, and none for smoothed sparse labels or averaged weights at validation: there the
-space is without these three. The service searches all of it, the larger space.
+All begin with the documented network and search the same space, search/space.py, on the same images.
 """

@@ -12,11 +12,10 @@ from typing import Any
 import keras_tuner
 import optuna
 
-from benchmarks.contenders.plain_fit import arrays
-from benchmarks.seekers.task import Task, first_point, suggest_plain, tell
+from benchmarks.contenders.plain_fit import arrays, fit_network, network
+from benchmarks.seekers.task import Task, tell
 from fashion_model.config import TrainConfig
-from fashion_model.model import build_model, build_optimizer
-from search.space import RefusedPoint
+from search.space import RefusedPoint, reference_parameters, suggest
 
 _DRAWS_FOR_RANGES = 50
 _MANY = 10**6
@@ -30,7 +29,7 @@ def ranges() -> dict[str, Any]:
     for _ in range(_DRAWS_FOR_RANGES):
         trial = study.ask()
         with suppress(RefusedPoint):
-            suggest_plain(trial)
+            suggest(trial)
         found |= trial.distributions
     return found
 
@@ -52,7 +51,7 @@ class Oracle(keras_tuner.oracles.BayesianOptimizationOracle):  # type: ignore[mi
     def populate_space(self, trial_id: str) -> Any:
         """See keras_tuner.Oracle."""
         if not self.end_order:
-            return {"status": "RUNNING", "values": self.hyperparameters.values | first_point()}
+            return {"status": "RUNNING", "values": self.hyperparameters.values | reference_parameters()}
         return super().populate_space(trial_id)
 
 
@@ -66,33 +65,20 @@ class Network(keras_tuner.HyperModel):  # type: ignore[misc]
     def build(self, hp: Any) -> Any:
         """The compiled network."""
         values = {name: draw(hp, name, distribution) for name, distribution in self._ranges.items()}
-        config = self._admitted(values)
-        model = build_model(config)
-        steps = -(-len(self._data[0]) // config.batch_size)
-        optimizer = build_optimizer(config, self._task.epochs * steps)
-        model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-        return model
+        self._config = self._admitted(values)
+        return network(self._config, self._task, len(self._data[0]))
 
     def _admitted(self, values: dict[str, Any]) -> TrainConfig:
         try:
-            return suggest_plain(optuna.trial.FixedTrial(values))
+            return suggest(optuna.trial.FixedTrial(values))
         except RefusedPoint as refused:
             raise keras_tuner.errors.FailedTrialError(str(refused)) from refused
 
     def fit(self, hp: Any, model: Any, *arguments: Any, **options: Any) -> Any:
         """Train it."""
-        x, y, x_validation, y_validation = self._data
-        history = model.fit(
-            x,
-            y,
-            batch_size=hp.get("batch_size"),
-            epochs=self._task.epochs,
-            validation_data=(x_validation, y_validation),
-            verbose=0,
-            callbacks=options["callbacks"],
-        )
-        tell(history.history["val_accuracy"][-1])
-        return history
+        accuracy = fit_network(model, self._config, self._task, self._data, options["callbacks"])
+        tell(accuracy)
+        return {"val_accuracy": accuracy}
 
 
 def main(task: Task) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 import optuna
 
-from benchmarks.seekers.task import Task, first_point, suggest_plain, tell
-from search.space import RefusedPoint
+from benchmarks.seekers.task import Task, tell
+from search.space import RefusedPoint, reference_parameters, suggest
 
 
 def pruning(trial: optuna.Trial) -> Any:
@@ -35,7 +35,7 @@ def work(task: Task, storage: str, seed: int) -> None:
     study = optuna.load_study(study_name="search", storage=storage, sampler=optuna.samplers.TPESampler(seed=seed))
 
     def objective(trial: optuna.Trial) -> float:
-        accuracy = fit(suggest_plain(trial), task, data, [pruning(trial)])[1]
+        accuracy = fit(suggest(trial), task, data, [pruning(trial)])[1]
         tell(accuracy)
         return accuracy
 
@@ -46,7 +46,7 @@ def main(task: Task) -> None:
     """Search until killed."""
     storage = f"sqlite:///{tempfile.mkdtemp()}/study.db"
     study = optuna.create_study(study_name="search", storage=storage, direction="maximize")
-    study.enqueue_trial(first_point())
+    study.enqueue_trial(reference_parameters())
     command = [sys.executable, "-m", "benchmarks.seekers.optuna_processes", *task.arguments(), storage]
     cores = os.cpu_count() or 1
     seeds = [str(task.seed * cores + index) for index in range(cores)]

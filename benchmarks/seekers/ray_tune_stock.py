@@ -13,14 +13,14 @@ from ray import tune
 from ray.tune.schedulers import AsyncHyperBandScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from benchmarks.seekers.task import Task, first_point, suggest_plain, tell
-from search.space import RefusedPoint
+from benchmarks.seekers.task import Task, tell
+from search.space import RefusedPoint, reference_parameters, suggest
 
 
 def space(trial: Any) -> dict[str, Any]:
     """OptunaSearch's define-by-run function."""
     try:
-        return {"config": suggest_plain(trial).to_dict()}
+        return {"config": suggest(trial).to_dict()}
     except RefusedPoint as refused:
         return {"refused": str(refused)}
 
@@ -59,7 +59,7 @@ def main(task: Task) -> None:
             metric="accuracy",
             mode="max",
             search_alg=OptunaSearch(
-                space, metric="accuracy", mode="max", points_to_evaluate=[first_point()], seed=task.seed
+                space, metric="accuracy", mode="max", points_to_evaluate=[reference_parameters()], seed=task.seed
             ),
             scheduler=AsyncHyperBandScheduler(max_t=task.epochs),
             num_samples=-1,

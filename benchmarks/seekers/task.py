@@ -1,4 +1,4 @@
-"""What all are given: the images, the epochs, the space and its first point. And the line that tells of a trial."""
+"""What all are given: the images and the epochs. And the line that tells of a trial."""
 
 from __future__ import annotations
 
@@ -6,17 +6,10 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, cast
-
-import optuna
 
 from benchmarks.jobs import Job
-from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits, find_source, load_training
 from search.seeds import Stream, derive
-from search.space import reference_parameters, suggest
-
-_LEFT_OUT: Final = {"augmentation": "none", "label_smoothing": 0.0, "use_ema": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +39,6 @@ class Ended:
 
     ended: float
     accuracy: float
-
-
-class _Plain:
-    """A trial of Optuna that is not asked for what plain `fit` cannot train."""
-
-    def __init__(self, trial: Any) -> None:
-        self._trial = trial
-
-    def __getattr__(self, method: str) -> Any:
-        ask = getattr(self._trial, method)
-        return lambda name, *rest, **options: _LEFT_OUT[name] if name in _LEFT_OUT else ask(name, *rest, **options)
-
-
-def suggest_plain(trial: Any) -> TrainConfig:
-    """Draw one point that plain `fit` can train.
-
-    Raises:
-        RefusedPoint: when it costs more than a trial may.
-    """
-    return suggest(cast(optuna.Trial, _Plain(trial)))
-
-
-def first_point() -> dict[str, Any]:
-    """The documented network as parameters of that space."""
-    return {name: value for name, value in reference_parameters().items() if name not in _LEFT_OUT}
 
 
 def tell(accuracy: float) -> None:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from math import inf, isinf
 from statistics import median
-from typing import Any
 
-import optuna
 import pytest
 
-from benchmarks.seekers.task import Ended, Task, first_point, read, suggest_plain, tell
+from benchmarks.seekers.task import Ended, Task, read, tell
 from benchmarks.time_to_good import Found, Search, TimeToGood, tables, within
-from fashion_model.config import REFERENCE
 
 
 def found(seeker: str, seed: int, *points: tuple[float, float]) -> Search:
@@ -89,22 +86,3 @@ def test_a_task_survives_its_command_line() -> None:
     task = Task.of(["3", "600", "2"])
     assert (task.seed, task.images, task.epochs) == (3, 600, 2)
     assert Task.of(task.arguments()) == task
-
-
-def test_the_first_point_is_the_documented_network() -> None:
-    assert suggest_plain(optuna.trial.FixedTrial(first_point())) == REFERENCE
-
-
-def test_plain_points_have_nothing_that_plain_fit_cannot_train() -> None:
-    asked: dict[str, Any] = {}
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    for _ in range(5):
-        trial = study.ask(fixed_distributions=None)
-        try:
-            config = suggest_plain(trial)
-        except ValueError:
-            continue
-        assert (config.augmentation, config.label_smoothing, config.use_ema) == ("none", 0.0, False)
-        asked |= trial.params
-    assert asked
-    assert not asked.keys() & {"augmentation", "label_smoothing", "use_ema", "ema_momentum"}
