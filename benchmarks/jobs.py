@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from typing import Final
-
-import optuna
 
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.data import TrainingSplits, find_source, load_training
-from search.space import RefusedPoint, suggest
 
 _IMAGES_OF_AN_EPOCH: Final = 60_000  # a trial-epoch, the unit of every figure, is one pass over so many images
 _SEED: Final = 0
@@ -38,12 +33,51 @@ class Job:
 
     def points(self) -> tuple[TrainConfig, ...]:
         """The configurations: the reference, then random points of the space."""
-        return _points()[: self.configs]
+        return _POINTS[: self.configs]
 
     def splits(self) -> TrainingSplits:
         """The images to train on and a fifth as many to validate on."""
         return load_training(find_source(), seed=_SEED, size=self.images * 6 // 5)
 
+
+# Random points of the space, drawn once and kept: a change of the space or of the way it is drawn changes no job. They
+# are without what plain `model.fit` on arrays has no word for: augmentation, smoothed labels, averaged weights.
+_POINTS: Final = (
+    REFERENCE,
+    TrainConfig(
+        conv_blocks=1, base_filters=16, filter_growth=1.0, pooling="average", activation="gelu", conv_dropout=0.1,
+        dense_dropout=0.6, dense_units=75, optimizer="sgd", learning_rate=0.009432515809078577, momentum=0.75,
+        schedule="cosine", warmup_fraction=0.1, weight_decay=0.002334359420826885, batch_size=256,
+    ),
+    TrainConfig(
+        conv_blocks=1, filter_growth=1.0, pooling="average", activation="silu", batch_norm=True, conv_dropout=0.1,
+        dense_dropout=0.15, dense_units=77, learning_rate=0.008392140711648054,
+    ),
+    TrainConfig(
+        conv_blocks=1, base_filters=40, filter_growth=1.0, padding="same", pooling="average", activation="elu",
+        conv_dropout=0.1, dense_dropout=0.2, dense_layers=2, dense_units=43, optimizer="adamw",
+        learning_rate=0.003609032490888623, weight_decay=0.012871532197504183, batch_size=64,
+    ),
+    TrainConfig(
+        padding="same", activation="gelu", conv_dropout=0.35, dense_dropout=0.6, dense_layers=2, dense_units=34,
+        optimizer="rmsprop", learning_rate=0.00030202336833953797, schedule="cosine", batch_size=128,
+    ),
+    TrainConfig(
+        conv_blocks=3, filter_growth=1.5, activation="silu", conv_dropout=0.05, dense_dropout=0.4, dense_units=77,
+        optimizer="sgd", learning_rate=0.00830697848048517, momentum=0.6, schedule="cosine",
+        weight_decay=3.343650877198827e-05, batch_size=64,
+    ),
+    TrainConfig(
+        conv_blocks=3, base_filters=16, filter_growth=1.5, kernel_size=5, padding="same", pooling="average",
+        activation="elu", batch_norm=True, conv_dropout=0.3, dense_units=127, optimizer="adamw",
+        learning_rate=0.007978205565731542, weight_decay=8.583828298080399e-05, batch_size=64,
+    ),
+    TrainConfig(
+        conv_blocks=1, base_filters=16, kernel_size=5, padding="same", activation="gelu", batch_norm=True,
+        conv_dropout=0.1, dense_dropout=0.25, dense_units=90, optimizer="adamw", learning_rate=0.0006508286934499158,
+        schedule="one_cycle", weight_decay=0.001615522856314797, batch_size=256,
+    ),
+)  # fmt: skip
 
 JOBS: Final[Mapping[str, Job]] = {
     job.name: job
@@ -53,16 +87,3 @@ JOBS: Final[Mapping[str, Job]] = {
         Job("long", configs=4, epochs=3, images=50_000),
     )
 }
-
-
-@cache
-def _points() -> tuple[TrainConfig, ...]:
-    """What plain `model.fit` on arrays can train: without augmentation, label smoothing and averaged weights."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=_SEED))
-    found = [REFERENCE]
-    while len(found) < max(job.configs for job in JOBS.values()):
-        with suppress(RefusedPoint):
-            drawn = suggest(study.ask())
-            found.append(replace(drawn, augmentation="none", label_smoothing=0.0, use_ema=False, ema_momentum=0.0))
-    return tuple(found)

@@ -12,6 +12,8 @@ from benchmarks.jobs import Job
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 
+pytestmark = pytest.mark.slow  # ten networks
+
 
 @pytest.fixture
 def tiny_job(tiny_splits: TrainingSplits) -> Job:
