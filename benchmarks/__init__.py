@@ -5,6 +5,6 @@
     scale           100 to 10,000 trials that do nothing
     memory          200 trials through one worker
 
-Each is a command, `python -m benchmarks.NAME`, prints a table and writes docs/performance/NAME.json; `benchmarks.page` puts
-the tables into docs/performance.md.
+Each is a command, `python -m benchmarks.NAME`, prints a table and writes docs/performance/NAME.json; `benchmarks.page`
+puts the tables into docs/performance.md.
 """

@@ -110,7 +110,8 @@ def test_every_import_is_declared() -> None:
         f"{name}: {module}"
         for name, tree in trees()
         for module in sorted(imported_modules(tree) - own)
-        if module not in declared and not {canonicalize_name(d) for d in distributions.get(module, [])} & declared
+        if canonicalize_name(module) not in declared
+        and not {canonicalize_name(d) for d in distributions.get(module, [])} & declared
     ]
     assert undeclared == [], "declare the package in pyproject.toml and run `make lock`"
 
