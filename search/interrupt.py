@@ -6,13 +6,18 @@ the end of it. The second signal ends the process at once.
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 _NAMES: Final = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+_AGAIN_SECONDS: Final = 0.05  # after what was raised got lost; as often as that happens
 
 
 class Interrupted(KeyboardInterrupt):
@@ -34,9 +39,14 @@ class _Signals:
         self.depth = 0
         self.pending: BaseException | None = None
         self.raised: BaseException | None = None
+        self.lost: BaseException | None = None
         self.seen = False
 
     def on_signal(self, number: int, frame: object) -> None:
+        if self.lost is not None:
+            what, self.lost = self.lost, None
+            self._raise_or_wait(what)
+            return
         if self.seen:
             os._exit(128 + number)
         self.seen = True
@@ -44,6 +54,18 @@ class _Signals:
 
     def on_alarm(self, number: int, frame: object) -> None:
         self._raise_or_wait(TimeIsUp("the time budget is used up"))
+
+    def on_unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """See `sys.unraisablehook`: what is raised in a finalizer is told and dropped, so it is raised once more.
+
+        Between two trials the last one's graph is taken apart, in thousands of finalizers: two of three signals of
+        that moment were lost.
+        """
+        if unraisable.exc_value is None or unraisable.exc_value is not self.raised:
+            sys.__unraisablehook__(unraisable)
+            return
+        self.lost = self.raised
+        _thread.start_new_thread(_interrupt_again, ())  # a Thread takes locks, which the finalized may hold
 
     def _raise_or_wait(self, what: BaseException) -> None:
         if not self.depth:
@@ -62,10 +84,16 @@ class _Signals:
 _signals = _Signals()
 
 
+def _interrupt_again() -> None:
+    time.sleep(_AGAIN_SECONDS)
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
 def catch_signals() -> None:
     """Take over SIGINT and SIGTERM. To be called again after `ray.init`, which sets its own SIGTERM handler."""
     for number in _NAMES:
         signal.signal(number, _signals.on_signal)
+    sys.unraisablehook = _signals.on_unraisable
 
 
 @contextmanager

@@ -77,6 +77,31 @@ except Interrupted:
     assert run(code) == (["told", "raised"], 0)
 
 
+@pytest.mark.parametrize(
+    ("arm", "told"), [('send("SIGTERM")', "interrupted by SIGTERM"), ("", "the time budget is used up")]
+)
+def test_what_is_raised_in_a_finalizer_is_raised_again_outside_of_it(arm: str, told: str) -> None:
+    code = f"""
+class Last:
+    def __del__(self):
+        {arm or "pass"}
+        start = time.monotonic()
+        while time.monotonic() - start < 0.3:
+            pass
+        say("not reached")
+try:
+    with time_limit({"None" if arm else "0.2"}):
+        for each in range(3):
+            last = Last()
+            del last
+        time.sleep(5)
+        say("not reached")
+except (Interrupted, TimeIsUp) as error:
+    say(error)
+"""
+    assert run(code) == ([told], 0)
+
+
 @pytest.mark.parametrize(("second", "exit_code"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_the_second_signal_ends_the_process_at_once(second: str, exit_code: int) -> None:
     code = f"""
