@@ -6,7 +6,8 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -43,10 +44,11 @@ class ConnectError(Exception):
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[ClusterSize]:
+def connected(address: str | None, meanwhile: Callable[[], object] = lambda: None) -> Iterator[ClusterSize]:
     """Connect to Ray for the body of the `with`; a cluster that was started here ends with it.
 
-    `address` None means RAY_ADDRESS, else a running cluster of this machine, else a new local one.
+    `address` None means RAY_ADDRESS, else a running cluster of this machine, else a new local one. `meanwhile` is called
+    in a thread: for seconds there is nothing to do but to wait for Ray's processes.
 
     Raises:
         ConnectError: when no cluster answers at the address, or a local one does not start.
@@ -56,7 +58,10 @@ def connected(address: str | None) -> Iterator[ClusterSize]:
 
     try:
         _require_listener(address or os.environ.get("RAY_ADDRESS"))
-        _init(ray, address)
+        with ThreadPoolExecutor(1) as beside:
+            other = beside.submit(meanwhile)
+            _init(ray, address)
+        other.result()
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = f"the Ray cluster at {address}" if address else "a local Ray cluster"
         raise ConnectError(
