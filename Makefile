@@ -54,10 +54,11 @@ test: $(VENV)/requirements-dev.lock  ## everything: the fast tests, lint, then e
 	@$(MAKE) --no-print-directory fast lint ARGS=
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench:  ## what the service does with the hardware, beside others (75 minutes on two cores): docs/performance.md
+bench:  ## what the service does with the hardware, beside others (under an hour on two cores): docs/performance.md
 	@$(MAKE) --no-print-directory data env EXTRAS=bench
-	@for benchmark in throughput scale memory time_to_good; do \
-	echo "bench $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark $(ARGS) || exit; done
+	@start=$$(date +%s); for benchmark in throughput scale memory time_to_good; do \
+	echo "bench $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark $(ARGS) || exit; \
+	echo "bench $$((($$(date +%s) - start) / 60)) minutes so far"; done
 	@$(BIN)/python -m benchmarks.page
 
 # `make lock` keeps the pins that still fit pyproject.toml; `make lock UPGRADE=--upgrade` takes the newest that fit.

@@ -82,11 +82,12 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`growth` is the memory after the last trial over that after the first 20, less one."""
+    """`growth` is the memory after the last trial over that after the first 20, less one; `failures` says why each
+    trial that failed did."""
 
     growth: float
     processes: int
-    failures: int
+    failures: tuple[str, ...]
     samples: tuple[Sample, ...]
 
 
@@ -109,7 +110,7 @@ def measure(trials: int, folder: Path) -> Result:
         place.run_trials(open_study(spec, watch), splits, TrialPlan(trials=trials, epochs=1, seed=0))
     settled = watch.samples[min(_SETTLED, trials) - 1].megabytes
     growth = watch.samples[-1].megabytes / settled - 1
-    return Result(growth, len(watch.workers), len(watch.failures), tuple(watch.samples))
+    return Result(growth, len(watch.workers), tuple(watch.failures), tuple(watch.samples))
 
 
 def main() -> None:
@@ -134,7 +135,8 @@ def tables(result: Result) -> str:
         if s.trials in _SHOWN or s.trials == trials
     ]
     growth = f"{result.growth:+.1%} from trial {_SETTLED} to {trials}"
-    told = f"{growth}, {result.processes} process, {result.failures} failed"
+    reasons = f" ({'; '.join(result.failures)})" if result.failures else ""
+    told = f"{growth}, {result.processes} process, {len(result.failures)} failed{reasons}"
     return f"{table(['after trials', 'MB', 'files', 'threads', 'seconds'], rows)}\n\n{told}."
 
 

@@ -1,6 +1,6 @@
 """What the search itself costs: trials that do nothing, 200 at a time, on a cluster that is simulated on this machine.
 
-    python -m benchmarks.scale                      100, 1,000 and 10,000 trials: some 20 minutes
+    python -m benchmarks.scale                      10,000 trials, read off after 100, 1,000 and so on: some 10 minutes
     python -m benchmarks.scale --trials 1000 --slots 50
 
 All is real, the driver, the study in its database, Ray Tune and a process for each slot, but for the machines (8 Ray
@@ -16,7 +16,7 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,12 +40,13 @@ from search.storage import StudySpec, open_study
 from search.study import Counts, SearchStudy
 from search.terms import Terms
 
-_SIZES: Final = (100, 1_000, 10_000)
+_TRIALS: Final = 10_000
 _NODES: Final = 8
 _SLOTS: Final = 200
 _CALLS: Final = ("ask", "report", "finish")
 _WINDOW: Final = 100  # trials
-_MARKS: Final = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
+_EARLY: Final = 1_000  # the trial that later ones are compared with
+_MARKS: Final = (100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)  # trials
 _STORE_BYTES: Final = 80 * 2**20
 # Ray's, to keep 8 nodes' and 200 processes' own reports, which 8 machines would share, from this machine's cores
 _SIMULATION: Final = {
@@ -56,55 +57,43 @@ _SIMULATION: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """Median milliseconds of each call of the study, over the last 100 trials before trial `trial` ended, and trials a
-    second over them."""
+class Mark:
+    """Where a search stood when trial `trial` ended.
+
+    `seconds` (wall), `cpu_seconds` (the driver's) and the bytes count from its start, the start of the workers
+    included; the medians of the study's calls, in milliseconds, and `trials_per_second` are over the last 100 trials.
+    """
 
     trial: int
+    seconds: float
+    cpu_seconds: float
+    trials_per_second: float
     ask_ms: float
     report_ms: float
     finish_ms: float
-    trials_per_second: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A search of `trials` trials. `first_seconds` is when the first one ended: until then Ray starts workers."""
-
-    trials: int
-    slots: int
-    seconds: float
-    first_seconds: float
-    cpu_seconds: float
-    reports: int
     peak_mebibytes: float
     database_mebibytes: float
-    attempts: int
-    costs: tuple[Cost, ...]
 
     def row(self) -> list[str]:
         """A row of the table."""
-        last = self.costs[-1]
         return [
-            f"{self.trials:,}",
-            f"{self.trials / self.seconds:.1f}",
-            f"{(self.trials - 1) / (self.seconds - self.first_seconds):.1f}",
-            f"{1e3 * self.seconds / self.trials:.0f}",
-            f"{1e3 * self.cpu_seconds / self.trials:.0f}",
-            f"{last.ask_ms:.1f}",
-            f"{last.report_ms:.1f}",
-            f"{last.finish_ms:.1f}",
+            f"{self.trial:,}",
+            f"{self.trial / self.seconds:.1f}",
+            f"{self.trials_per_second:.1f}",
+            f"{1e3 * self.cpu_seconds / self.trial:.0f}",
+            f"{self.ask_ms:.1f}",
+            f"{self.report_ms:.1f}",
+            f"{self.finish_ms:.1f}",
             f"{self.peak_mebibytes:.0f}",
             f"{self.database_mebibytes:.1f}",
         ]
 
 
 _HEADER: Final = (
-    "trials",
-    "trials/s",
-    "after the start",
-    "ms a trial",
-    "driver's CPU",
+    "at trial",
+    "trials/s so far",
+    "of the last 100",
+    "driver's CPU, ms a trial",
     "ask ms",
     "report ms",
     "finish ms",
@@ -113,22 +102,28 @@ _HEADER: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What is kept."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """A search of trials that do nothing. `first_seconds` is when the first one ended, `attempts` counts those that
+    were started again."""
 
     nodes: int
-    runs: tuple[Run, ...]
+    slots: int
+    first_seconds: float
+    attempts: int
+    reports: int
+    marks: tuple[Mark, ...]
 
 
 class Meter:
-    """Watches a study, and times its calls."""
+    """Watches a study, whose database is in `folder`, and times its calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._database = folder / "study.db"
+        self._start, self._cpu_start = time.perf_counter(), time.process_time()
+        self._ends: list[float] = []
         self.times: dict[str, list[float]] = defaultdict(list)
-        self.ends: list[float] = []
-        self.costs: list[Cost] = []
-        self.again = 0
+        self.marks: list[Mark] = []
 
     def watch(self, study: SearchStudy) -> None:
         """Time the calls of this study from now on."""
@@ -140,23 +135,36 @@ class Meter:
 
     def starts_again(self, record: TrialRecord) -> None:
         """See Observer."""
-        self.again += 1
 
     def ended(self, record: TrialRecord) -> None:
         """See Observer."""
-        self.ends.append(time.perf_counter())
-        if len(self.ends) in _MARKS:
+        self._ends.append(time.perf_counter())
+        if len(self._ends) in _MARKS:
             self.mark()
 
+    def first_seconds(self) -> float:
+        """When the first trial ended, from the start."""
+        return self._ends[0] - self._start
+
     def mark(self) -> None:
-        """Note what the last trials cost."""
-        ended = len(self.ends)
-        if not self.costs or self.costs[-1].trial != ended:
-            ask, report, finish = (1e3 * statistics.median(self.times[name][-_WINDOW:] or [0.0]) for name in _CALLS)
-            rate = min(ended - 1, _WINDOW) / (self.ends[-1] - self.ends[-min(ended, _WINDOW + 1)])
-            cost = Cost(trial=ended, ask_ms=ask, report_ms=report, finish_ms=finish, trials_per_second=rate)
-            self.costs.append(cost)
-            print(f"  {cost}", flush=True)
+        """Note where the search stands, once a trial."""
+        ended = len(self._ends)
+        if self.marks and self.marks[-1].trial == ended:
+            return
+        ask, report, finish = (1e3 * statistics.median(self.times[name][-_WINDOW:] or [0.0]) for name in _CALLS)
+        mark = Mark(
+            trial=ended,
+            seconds=self._ends[-1] - self._start,
+            cpu_seconds=time.process_time() - self._cpu_start,
+            trials_per_second=min(ended - 1, _WINDOW) / (self._ends[-1] - self._ends[-min(ended, _WINDOW + 1)]),
+            ask_ms=ask,
+            report_ms=report,
+            finish_ms=finish,
+            peak_mebibytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            database_mebibytes=self._database.stat().st_size / 2**20,
+        )
+        self.marks.append(mark)
+        print(f"  {', '.join(f'{name} {cell}' for name, cell in zip(_HEADER, mark.row(), strict=True))}", flush=True)
 
     def _timed(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*arguments: Any, **named: Any) -> Any:
@@ -169,31 +177,24 @@ class Meter:
         return timed
 
 
-def measure(trials: int, slots: int) -> Run:
+def measure(trials: int, slots: int) -> Scale:
     """Search with so many trials, on the cluster that is connected to."""
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
-        meter = Meter()
+        meter = Meter(Path(folder))
         study = open_study(_spec(Path(folder)), meter)
         meter.watch(study)
-        store = CheckpointStore(folder)
-        place = OnRay(TrialResources(cpus=1, gpus=0), slots, store, worker=idle_worker.IdleWorker)
-        start, cpu = time.perf_counter(), time.process_time()
+        place = OnRay(TrialResources(cpus=1, gpus=0), slots, CheckpointStore(folder), worker=idle_worker.IdleWorker)
         place.run_trials(study, _no_images(), TrialPlan(trials=trials, epochs=idle_worker.EPOCHS, seed=0))
-        seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
         meter.mark()
         study.close()
-        return Run(
-            trials=trials,
-            slots=slots,
-            seconds=seconds,
-            first_seconds=meter.ends[0] - start,
-            cpu_seconds=cpu_seconds,
-            reports=len(meter.times["report"]),
-            peak_mebibytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            database_mebibytes=(Path(folder) / "study.db").stat().st_size / 2**20,
-            attempts=len(meter.times["ask"]),
-            costs=tuple(meter.costs),
-        )
+    return Scale(
+        nodes=_NODES,
+        slots=slots,
+        first_seconds=meter.first_seconds(),
+        attempts=len(meter.times["ask"]),
+        reports=len(meter.times["report"]),
+        marks=tuple(meter.marks),
+    )
 
 
 @contextmanager
@@ -221,30 +222,30 @@ def _no_images() -> TrainingSplits:
     return TrainingSplits(none, none, "no images")
 
 
-def tables(runs: Sequence[Run]) -> str:
-    """A row for each search, and for the longest one what a trial cost as they accumulated."""
-    longest = max(runs, key=lambda run: run.trials)
-    costs = [
-        [f"{cost.trial:,}"]
-        + [f"{figure:.1f}" for figure in (cost.ask_ms, cost.report_ms, cost.finish_ms, cost.trials_per_second)]
-        for cost in longest.costs
-    ]
-    accumulated = record.table(["the longest, at trial", "ask ms", "report ms", "finish ms", "trials/s"], costs)
-    return f"{record.table(_HEADER, [run.row() for run in runs])}\n\n{accumulated}"
+def tables(scale: Scale) -> str:
+    """A row for each mark, and what a trial of the last 100 cost beside one of the 100 before trial 1,000."""
+    rows = record.table(_HEADER, [mark.row() for mark in scale.marks])
+    last = scale.marks[-1]
+    text = f"{rows}\n\nThe first trial ended {scale.first_seconds:.0f} s after the start"
+    early = next((mark for mark in scale.marks if mark.trial == _EARLY), None)
+    if early is None or early is last:
+        return f"{text}."
+    ratio = (last.ask_ms + last.report_ms + last.finish_ms) / (early.ask_ms + early.report_ms + early.finish_ms)
+    return f"{text}; `ask`, `report` and `finish` of trial {last.trial:,} cost {ratio:.2f} × those of trial {_EARLY:,}."
 
 
 def main() -> None:
     """Measure, print, save."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, nargs="+", default=_SIZES)
+    parser.add_argument("--trials", type=int, default=_TRIALS)
     parser.add_argument("--slots", type=int, default=_SLOTS)
     arguments = parser.parse_args()
     with simulated(arguments.slots):
-        runs = tuple(measure(trials, arguments.slots) for trials in arguments.trials)
-    text = tables(runs)
+        scale = measure(arguments.trials, arguments.slots)
+    text = tables(scale)
     print(text)
-    if tuple(arguments.trials) == _SIZES:
-        print(record.save("scale", Result(_NODES, runs), text))
+    if (arguments.trials, arguments.slots) == (_TRIALS, _SLOTS):
+        print(record.save("scale", scale, text))
 
 
 if __name__ == "__main__":
