@@ -47,8 +47,8 @@ class ConnectError(Exception):
 def connected(address: str | None, meanwhile: Callable[[], object] = lambda: None) -> Iterator[ClusterSize]:
     """Connect to Ray for the body of the `with`; a cluster that was started here ends with it.
 
-    `address` None means RAY_ADDRESS, else a running cluster of this machine, else a new local one. `meanwhile` is called
-    in a thread: for seconds there is nothing to do but to wait for Ray's processes.
+    `address` None means RAY_ADDRESS, else a running cluster of this machine, else a new local one. `meanwhile` is
+    called in a thread: for seconds there is nothing to do but to wait for Ray's processes.
 
     Raises:
         ConnectError: when no cluster answers at the address, or a local one does not start.
