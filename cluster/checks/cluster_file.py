@@ -118,8 +118,7 @@ def _typed_groups(document: Document, kind: Kind) -> Iterator[NodeGroup]:
 
 
 def _local_groups(document: Document) -> Iterator[NodeGroup]:
-    addresses = document.at("provider", "worker_ips")
-    count = len(addresses) if isinstance(addresses, list) else 0
+    count = len(document.items("provider", "worker_ips"))
     for name, is_head, place in (("head", True, "head_ip"), ("worker", False, "worker_ips")):
         yield NodeGroup(
             name=name,
@@ -145,8 +144,7 @@ def _ray_cluster(document: Document) -> Place | None:
 def _from_kuberay(path: Path, document: Document, documents: tuple[Document, ...]) -> ClusterFile:
     spec = _ray_cluster(document) or ()
     groups = [_pods(document, (*spec, "headGroupSpec"), is_head=True)]
-    workers = document.at(*spec, "workerGroupSpecs")
-    for position in range(len(workers) if isinstance(workers, list) else 0):
+    for position in range(len(document.items(*spec, "workerGroupSpecs"))):
         groups.append(_pods(document, (*spec, "workerGroupSpecs", position), is_head=False))
     return ClusterFile(
         path=path,

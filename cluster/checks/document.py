@@ -35,6 +35,11 @@ class Document:
                 return None
         return value
 
+    def items(self, *place: str | int) -> list[Any]:
+        """The list there, empty where there is none."""
+        value = self.at(*place)
+        return value if isinstance(value, list) else []
+
     def line(self, *place: str | int) -> int:
         """The line of a place, else of the nearest that holds it."""
         while place and place not in self.lines:

@@ -78,7 +78,7 @@ def describe(file: ClusterFile) -> str:
     """The forecast as lines: each group, then the whole."""
     numbers = forecast(file)
     rows = [_row(group) for group in file.groups]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([*lines, _total("at rest", numbers.at_rest), _total("at most", numbers.at_most)])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from cluster.checks.cluster_file import ClusterFile, Kind
 from cluster.checks.document import Place
@@ -18,7 +18,7 @@ _SECRETS: Final = (
     re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     re.compile(r"(?i)\b(?:[a-z_]*(?:password|secret_access_key|auth_token))=(?!\$|~|/)[^\s;]+"),
-    re.compile(r"\b[0-9a-f]{32,}\b"),
+    re.compile(r"(?<!sha256:)\b[0-9a-f]{32,}\b"),
 )
 _SECRET_KEYS: Final = re.compile(r"(?i)(?:password|secret_?access_?key|aws_credentials|gcp_credentials|auth_?token)$")
 
@@ -28,7 +28,7 @@ def every_node_asks_for_the_token(file: ClusterFile) -> Iterator[Finding]:
     if file.kind is Kind.KUBERAY:
         yield from _pods_ask(file)
         return
-    in_container = _TOKEN_MODE.search(" ".join(map(str, file.document.at("docker", "run_options") or ()))) is not None
+    in_container = _TOKEN_MODE.search(" ".join(map(str, file.document.items("docker", "run_options")))) is not None
     for key in ("head_start_ray_commands", "worker_start_ray_commands"):
         for position, command in enumerate(_commands(file, key)):
             start = re.search(r"\bray start\b", command)
@@ -93,11 +93,11 @@ def nothing_is_open_to_the_internet(file: ClusterFile) -> Iterator[Finding]:
 
 def _security_groups(file: ClusterFile) -> Iterator[Finding]:
     for group in file.groups:
-        config: Any = file.document.at(*group.place, "node_config") or {}
-        if not config.get("SecurityGroupIds") and not config.get("NetworkInterfaces"):
+        place = (*group.place, "node_config")
+        if not file.document.at(*place, "SecurityGroupIds") and not file.document.at(*place, "NetworkInterfaces"):
             yield finding(
                 file.document,
-                (*group.place, "node_config"),
+                place,
                 f"{group.name}: SSH must be open to you alone.",
                 "no SecurityGroupIds, for which Ray makes a group with port 22 open to 0.0.0.0/0",
                 "Name a security group of your own.",

@@ -35,7 +35,9 @@ def versions_are_the_lock_files(file: ClusterFile) -> Iterator[Finding]:
 
 
 def _image(document: Document, place: Place, image: str) -> Iterator[Finding]:
-    name, _, tag = image.rpartition(":") if ":" in image.rpartition("/")[2] else (image, "", "")
+    name, _, tag = image.partition("@")[0].rpartition(":")
+    if not name or "/" in tag:  # no tag; the colon is a registry's port
+        name, tag = image, ""
     ray, python = _locked()["ray"], _LOCKED_PYTHON
     wanted = f"{ray}-{python}" if _RAY_IMAGE.fullmatch(name) else ray
     if tag != wanted and not tag.startswith(f"{wanted}-"):

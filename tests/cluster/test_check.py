@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from cluster.check import RULES, examine, main
+from cluster.check import RULES, Rule, examine, main
 from cluster.checks.document import DocumentError
 from cluster.checks.finding import Finding
+from cluster.checks.forecast import describe
 from cluster.checks.ray_rules import ray_up_accepts_it
 from tests.cluster.conftest import Changed
-from tests.cluster.shipped import NAMES, ROOT
+from tests.cluster.shipped import NAMES, ROOT, filled_in
 
 WITHOUT_RAY = tuple(rule for rule in RULES if rule is not ray_up_accepts_it)
 SPOT = "available_node_types.worker.gpu.spot"
@@ -204,8 +205,8 @@ RAYS_FAULTS = {
 }  # fmt: skip
 
 
-def the_only_fault(path: Path, rules: tuple[object, ...] = WITHOUT_RAY) -> Finding:
-    examination = examine(path, rules)  # type: ignore[arg-type]
+def the_only_fault(path: Path, rules: tuple[Rule, ...] = WITHOUT_RAY) -> Finding:
+    examination = examine(path, rules)
     assert len(examination.faults) == 1, "\n".join(map(str, examination.faults))
     assert examination.to_fill_in == ()
     return examination.faults[0]
@@ -277,6 +278,30 @@ def test_without_botocore_a_file_for_aws_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("cluster.checks.aws_rules.find_spec", lambda name: None)
     assert the_only_fault(changed("config.yaml")).remedy == "Run `make env EXTRAS=aws`."
+
+
+def test_an_image_may_be_pinned_by_its_digest_and_lie_in_a_registry_with_a_port(changed: Changed) -> None:
+    digest = "sha256:" + "0123456789abcdef" * 4
+    path = changed("kuberay.yaml", "registry.example.com/fashion-search:2.60.0", "host:5000/search:2.60.0-x@" + digest)
+    assert examine(path, WITHOUT_RAY).faults == ()
+    untagged = changed("kuberay.yaml", "registry.example.com/fashion-search:2.60.0", "host:5000/search")
+    assert the_only_fault(untagged).received == "host:5000/search"
+
+
+@pytest.mark.parametrize("junk", ["[]", "{}", "x", "3", "[null]", "{a: null}"])
+@pytest.mark.parametrize("key", ["available_node_types", "docker", "file_mounts", "provider", "metadata", "auth"])
+def test_a_value_of_another_kind_is_a_finding_and_no_crash(changed: Changed, key: str, junk: str) -> None:
+    text = re.sub(rf"^{key}:.*?(?=^\w)", f"{key}: {junk}\n", filled_in("config.yaml"), flags=re.MULTILINE | re.DOTALL)
+    path = changed("config.yaml")
+    path.write_text(text, encoding="utf-8")
+    if key == "provider":
+        with pytest.raises(DocumentError, match=r"must have provider\.type"):
+            examine(path, WITHOUT_RAY)
+    else:
+        examination = examine(path, WITHOUT_RAY)
+        assert describe(examination.file)
+        fine = junk == "{}" and key in ("docker", "auth")  # no container, and Ray's own key
+        assert (examination.faults == ()) == fine
 
 
 @pytest.mark.parametrize(
