@@ -53,6 +53,13 @@ def test_the_job_runs_on_the_cluster_of_the_same_file(objects: dict[str, Any]) -
     assert objects["RayJob"]["spec"]["clusterSelector"] == {"ray.io/cluster": objects["RayCluster"]["metadata"]["name"]}
 
 
+def test_the_job_is_one_command_that_finds_the_project_by_the_images_path(objects: dict[str, Any]) -> None:
+    entrypoint = objects["RayJob"]["spec"]["entrypoint"]
+    assert entrypoint.startswith("python -m search.run ")
+    assert not set(entrypoint) & set("&|;<>$`")
+    assert "PYTHONPATH=/home/ray/fashion-search" in (ROOT / "cluster" / "Dockerfile").read_text(encoding="utf-8")
+
+
 def test_the_runs_are_on_a_volume_that_outlives_the_head(objects: dict[str, Any]) -> None:
     pod = objects["RayCluster"]["spec"]["headGroupSpec"]["template"]["spec"]
     (volume,) = pod["volumes"]
