@@ -1,0 +1,59 @@
+"""Lines of a YAML file's values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cluster.checks.document import Document, load
+
+TEXT = """\
+one: 1
+list:
+  - a
+  - b: &anchor deep
+    c: [x, y]
+folded: >-
+  first
+  second
+again: *anchor
+one: 2
+"""
+
+
+def loaded(folder: Path, text: str = TEXT) -> tuple[Document, ...]:
+    (folder / "file.yaml").write_text(text, encoding="utf-8")
+    return load(folder / "file.yaml")
+
+
+def test_every_value_has_its_line(tmp_path: Path) -> None:
+    (document,) = loaded(tmp_path)
+    places = (("list",), ("list", 0), ("list", 1, "b"), ("list", 1, "c", 1), ("folded",))
+    assert [document.line(*place) for place in places] == [2, 3, 4, 5, 6]
+
+
+def test_a_value_that_an_alias_repeats_has_the_line_where_it_stands(tmp_path: Path) -> None:
+    (document,) = loaded(tmp_path)
+    assert document.at("again") == "deep"
+    assert document.line("again") == 4
+
+
+def test_what_is_not_there_has_the_line_of_what_would_hold_it(tmp_path: Path) -> None:
+    (document,) = loaded(tmp_path)
+    assert document.at("list", 1, "nothing", "here") is None
+    assert document.line("list", 1, "nothing", "here") == 4
+    assert document.line("nothing") == 1
+
+
+def test_a_key_given_twice_is_known_with_both_lines(tmp_path: Path) -> None:
+    (document,) = loaded(tmp_path)
+    assert document.repeated == ((("one",), 1, 10),)
+
+
+def test_scalars_come_in_the_files_order(tmp_path: Path) -> None:
+    (document,) = loaded(tmp_path)
+    assert [value for _, value in document.scalars()] == [2, "a", "deep", "x", "y", "first second", "deep"]
+
+
+def test_several_documents_have_the_lines_of_their_file(tmp_path: Path) -> None:
+    first, second = loaded(tmp_path, "a: 1\n---\n---\nb: 2\n")
+    assert (first.line("a"), second.line("b")) == (1, 4)
