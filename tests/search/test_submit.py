@@ -95,7 +95,7 @@ def test_a_search_is_run_and_its_folder_fetched_through_the_jobs_address_alone(c
     assert "6/6 report" in ended.stderr
     here, there = (home / "runs" / "a" for home in (cluster.home, cluster.home / "fashion-search"))
     assert [trial.status for trial in load_outcome(here / "outcome.json").trials] == ["COMPLETE"]
-    for name in ("report.html", "predictions.npz", "models/best-1.keras", "study.db"):
+    for name in ("report.html", "predictions.npz", "models/reference-1.keras", "study.db"):
         assert (here / name).read_bytes() == (there / name).read_bytes()
 
     again = cluster.submit(*asked(cluster, "--name", "a", *ONE_TRIAL))
