@@ -39,9 +39,11 @@ exit codes: 0 done · 1 a fault of ours · 2 usage, or a study of other terms ·
 class Request:
     """What to do: a search with `settings`, only its plan, only the settings, or only the report of `report_only`.
 
-    `resume` says that the run is there, and is to go on."""
+    `resume` says that the run is there, and is to go on. `given` names the settings that a flag or the file sets.
+    """
 
     settings: Settings
+    given: frozenset[str]
     resume: bool
     report_only: Path | None
     dry_run: bool
@@ -68,6 +70,7 @@ def parse(arguments: Sequence[str] | None) -> Request:
     _check_extras(settings.sampler)
     return Request(
         settings=settings,
+        given=frozenset(given | file),
         resume=bool(flags["resume"]),
         report_only=flags["report_only"],
         dry_run=flags["dry_run"],

@@ -1,0 +1,101 @@
+"""A folder of a cluster's head through the Jobs API alone, where there is no SSH: KubeRay's service, or any Ray.
+
+A job there packs the folder beside its own log, and Ray's log API, which serves that place, sends it: the same address
+and the same token. A job's log itself is text, kept for ever and shown in the dashboard; a shared disk or an object
+store would have to be reachable, and readable, from this computer too.
+
+    python -m cluster.archive FOLDER NAME.zip      what the job runs
+"""
+
+from __future__ import annotations
+
+import http.client
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Final
+
+from cluster.connect import ConnectError
+from cluster.jobs import Jobs, Line
+
+_NOT_THERE: Final = 4
+_POLL_SECONDS: Final = 1.0
+_ANSWER_SECONDS: Final = 120
+_LEFT_THERE: Final = "checkpoints"  # states of trainings under way: large, and of use only there
+
+
+def fetch(line: Line, there: str, name: str, here: Path) -> None:
+    """Copy the folder `there` of the head to the folder `here`; the archive on the way is called `name`.
+
+    Raises:
+        ConnectError: when it is not there, or does not arrive whole.
+    """
+    archive = f"{name}.zip"
+    job_id = f"fetch-{name}-{time.time_ns()}"
+    command = f"exec python -m cluster.archive {there} {shlex.quote(archive)}"
+    line.ask(lambda jobs: jobs.submit(job_id, command, {}))
+    while not (job := line.ask(lambda jobs: jobs.get(job_id))).is_over():
+        time.sleep(_POLL_SECONDS)
+    if job.code():
+        raise ConnectError(f"The run folder must be there to be fetched. Received: {_last(line, job_id)}.")
+    with tempfile.TemporaryFile() as file:
+        line.ask(lambda jobs: _download(jobs, job.node, archive, file))
+        try:
+            with zipfile.ZipFile(file) as packed:
+                packed.extractall(here)  # names that lead out of the folder are made harmless; checks every CRC
+        except zipfile.BadZipFile as error:
+            raise ConnectError(f"The run folder must arrive whole. Received: {error}. Fetch it again.") from error
+
+
+def _last(line: Line, job_id: str) -> str:
+    told = line.ask(lambda jobs: jobs.log(job_id)).split("\n")
+    return next((text for text in reversed(told) if text.strip()), "no word")
+
+
+def _download(jobs: Jobs, node: str, name: str, file: IO[bytes]) -> None:
+    asked = urllib.parse.urlencode({"node_id": node, "filename": name, "lines": -1, "timeout": _ANSWER_SECONDS})
+    request = urllib.request.Request(f"{jobs.address}/api/v0/logs/file?{asked}", headers=jobs.headers)  # noqa: S310
+    file.seek(0)
+    file.truncate()
+    try:
+        # http or https: the Jobs client has talked to this address before
+        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310
+            shutil.copyfileobj(answer, file)
+    except (OSError, http.client.HTTPException) as error:
+        raise ConnectionError(str(error)) from error
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Pack a folder, all but its checkpoints, beside the archive and then moved."""
+    part = archive.with_suffix(".part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+            for path in sorted(folder.rglob("*")):
+                inside = path.relative_to(folder)
+                if path.is_file() and inside.parts[0] != _LEFT_THERE:
+                    packed.write(path, inside)
+        part.replace(archive)
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+
+
+def main() -> int:
+    """Pack a folder into Ray's log folder, which is where this job's own output goes."""
+    folder, name = Path(sys.argv[1]), sys.argv[2]
+    if not folder.is_dir():
+        print(f"no folder {folder} on this head", file=sys.stderr)
+        return _NOT_THERE
+    pack(folder, Path("/proc/self/fd/1").resolve().parent / name)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,176 @@
+"""A cluster of a `ray up` file, from one's own computer: start it, reach its Jobs API, copy folders, take it down.
+
+All of it is Ray's own command line, each command in a process of its own: what it prints goes to stderr, it may end
+its process as it likes, and Ray is not loaded here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from cluster.connect import ConnectError
+
+_RAY: Final = (sys.executable, "-m", "ray.scripts.scripts")
+_STDERR: Final = 2  # stdout is for data
+_PLACEHOLDER: Final = "FILL-IN"
+_SECONDS_TO_END: Final = 10
+_NOT_THERE: Final = "not found"  # of a head that is not up, or not set up to its end
+
+
+class ClusterFileError(ValueError):
+    """The cluster file is missing, or not yet filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFile:
+    """A file for `ray up`.
+
+    Raises:
+        ClusterFileError: when it is not there, or still has a placeholder.
+    """
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ClusterFileError(
+                f"--cluster must name a file for `ray up`. Received: {self.path}: {error}."
+            ) from error
+        open_ends = [number for number, line in enumerate(lines, 1) if _PLACEHOLDER in line.partition("#")[0]]
+        if open_ends:
+            places = ", ".join(f"line {number}: {lines[number - 1].strip()}" for number in open_ends)
+            raise ClusterFileError(
+                f"The cluster file must have no placeholder left. Received: {self.path}, {places}. The comments there "
+                "say what belongs in their place."
+            )
+
+    def token_file(self) -> Path | None:
+        """The token that the file sends to every node; None where it sends none."""
+        name = "~/.ray/auth_token"
+        return Path(name).expanduser() if name in self.path.read_text(encoding="utf-8") else None
+
+    def storage_path(self) -> str | None:
+        """Where every node may keep checkpoints, by the file's `metadata.storage_path`, which Ray does not read."""
+        metadata = (yaml.safe_load(self.path.read_text(encoding="utf-8")) or {}).get("metadata") or {}
+        return metadata.get("storage_path")
+
+    def is_up(self) -> bool:
+        """Whether there is a head that was set up to its end.
+
+        Raises:
+            ConnectError: when that cannot be found out: no credentials, no network.
+        """
+        asked = subprocess.run(  # noqa: S603 - Ray's own command on a file that the user names
+            [*_RAY, "get-head-ip", str(self.path)], capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+        told = (asked.stderr + asked.stdout).strip()
+        if asked.returncode and _NOT_THERE not in told:
+            raise ConnectError(
+                f"The cluster's provider must say whether its head is up. Received: {told or 'no word'}. "
+                f"Check the credentials and {self.path}."
+            )
+        return asked.returncode == 0
+
+    def up(self) -> None:
+        """Start the cluster, or finish what was begun of it. Ray on a head that is up would be started anew.
+
+        Raises:
+            ConnectError: when it does not come up.
+        """
+        self._ray("up", "--yes", str(self.path))
+
+    def down(self) -> None:
+        """Take the cluster down, every machine of it."""
+        self._ray("down", "--yes", str(self.path))
+
+    def fetch(self, there: str, here: Path) -> None:
+        """Copy a folder of the head to this computer; what is here already is brought up to date.
+
+        Raises:
+            ConnectError: when it is not there, or the way to it is broken.
+        """
+        here.mkdir(parents=True, exist_ok=True)
+        self._ray("rsync-down", str(self.path), f"{there}/", f"{here}/")
+
+    def send(self, here: Path, there: str) -> None:
+        """Copy a folder of this computer to the head."""
+        self._ray("exec", str(self.path), f"mkdir -p {there}")
+        self._ray("rsync-up", str(self.path), f"{here}/", f"{there}/")
+
+    @contextmanager
+    def tunnel(self) -> Iterator[Tunnel]:
+        """The way to the head's dashboard, which listens on 127.0.0.1 there."""
+        tunnel = Tunnel(self.path)
+        try:
+            yield tunnel
+        finally:
+            tunnel.close()
+
+    def _ray(self, *words: str) -> None:
+        environment = {"RAY_USAGE_STATS_ENABLED": "0"} | os.environ
+        ended = subprocess.run(  # noqa: S603 - see is_up
+            [*_RAY, *words], stdin=subprocess.DEVNULL, stdout=_STDERR, env=environment
+        ).returncode
+        if ended:
+            raise ConnectError(
+                f"`ray {words[0]}` must succeed. Received: exit code {ended}; what it said is above. "
+                "Mend the cause and give the same command again: it goes on from there."
+            )
+
+
+class Tunnel:
+    """`ray dashboard`: SSH with the cluster's own key, from a free port here to the dashboard's port on the head.
+
+    It is started when its address is first asked for, and again when it is asked for after it broke.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._log = path, tempfile.TemporaryFile()  # noqa: SIM115 - as long as the tunnel
+        self._process: subprocess.Popen[bytes] | None = None
+        self._address = ""
+
+    def address(self) -> str:
+        """Where the dashboard will answer on this computer."""
+        if self._process is None or self._process.poll() is not None:
+            port = _free_port()
+            self._process = subprocess.Popen(  # noqa: S603 - see ClusterFile.is_up
+                [*_RAY, "dashboard", str(self._path), "--port", str(port)],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,  # Ctrl-C is for the command that reads the log through it
+            )
+            self._address = f"http://127.0.0.1:{port}"
+        return self._address
+
+    def close(self) -> None:
+        """End it, ssh included."""
+        self._log.close()
+        if self._process is None or self._process.poll() is not None:
+            return
+        os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

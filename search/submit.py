@@ -1,0 +1,168 @@
+"""The command: a search on a cluster, submitted, followed and fetched from one's own computer.
+
+python -m search.submit --cluster cluster/config.yaml --trials 50
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from search.settings import SettingsError
+from search.submission import Submission, entrypoint, parse_submission, search_flags
+
+if TYPE_CHECKING:
+    from cluster.jobs import Job
+    from search.attempts import Step
+    from search.remote import Remote
+
+_POLL_SECONDS: Final = 2.0
+_BYTES_A_SECOND: Final = 20_000  # of a log that is read again and again
+_USAGE: Final = 2  # the search's exit code when it did not begin
+_RAYS_LAST_WORD: Final = "Running entrypoint for job"  # what Ray writes to a job's log before the job does
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Returns the exit code: see --help."""
+    _end_cleanly_when_told_to()
+    try:
+        return _with_cluster(parse_submission(arguments))
+    except SettingsError as error:
+        _say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _say("interrupted: the same command again finds out what there is, and goes on from there")
+        return 130
+
+
+def _end_cleanly_when_told_to() -> None:
+    """A closed terminal ends this command as Ctrl-C does, so that the tunnel ends with it; `nohup` keeps it open."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _with_cluster(submission: Submission) -> int:
+    # Ray's client loads here and below, two seconds that --help and a wrong flag need not pay
+    from cluster.connect import ConnectError
+    from search.remote import remote
+
+    try:
+        with remote(submission) as place:
+            if submission.stop:
+                return _stop(place, submission.stop)
+            step = _begun(place, submission.follow) if submission.follow else _begin(submission, place)
+            return _see_to_its_end(submission, place, step)
+    except ConnectError as error:
+        _say(f"error: {error}")
+        return 4
+
+
+def _stop(place: Remote, asked: str) -> int:
+    step = _begun(place, asked)
+    place.line.ask(lambda jobs: jobs.stop(step.job_id))
+    while not (job := place.line.ask(lambda jobs: jobs.get(step.job_id))).is_over():
+        time.sleep(_POLL_SECONDS)
+    _say(f"{job.id} has ended ({job.status}). What is finished is kept on the cluster: --follow {job.id} fetches it")
+    return 0
+
+
+def _begun(place: Remote, asked: str) -> Step:
+    """A search that was submitted before, by the name of its run or the id of its job."""
+    from search.attempts import find
+
+    place.require_up()
+    return find(place.line.ask(lambda jobs: jobs.all()), asked)
+
+
+def _begin(submission: Submission, place: Remote) -> Step:
+    """Have the search under way: begin it, go on with it, or find that it is."""
+    from search.attempts import FLAGS, RUN, next_step
+
+    settings, flags = submission.request.settings, search_flags(submission.request, place.storage_path)
+    place.start()
+    jobs = place.line.ask(lambda jobs: jobs.all())
+    step = next_step(jobs, submission.request, flags, lambda run: _is_fetched(submission.output / run))
+    if not step.is_new:
+        _say(f"{step.job_id} was submitted before: this command follows it")
+        return step
+    here = submission.output / step.run
+    if here.exists() and not settings.overwrite and all(job.metadata.get(RUN) != step.run for job in jobs):
+        place.send(here, step.run)  # a run of a cluster that was taken down since
+    command = entrypoint(step.run, flags, overwrite=settings.overwrite)
+    place.line.ask(lambda jobs: jobs.submit(step.job_id, command, {RUN: step.run, FLAGS: flags}))
+    _say(f"submitted: {step.job_id}. It goes on without this computer; Ctrl-C only ends the watching")
+    return step
+
+
+def _see_to_its_end(submission: Submission, place: Remote, step: Step) -> int:
+    try:
+        job = _follow(place, step.job_id)
+    except KeyboardInterrupt:
+        again = shlex.join(["python", "-m", "search.submit", *submission.place()])
+        _say(f"\nleft running: {step.job_id} goes on without this computer\nback to it: {again} --follow {step.job_id}")
+        _say(f"end it: {again} --stop {step.job_id}")
+        return 130
+    code = job.code()
+    is_here = code != _USAGE and _fetch(submission, place, step.run, code)
+    if code > _USAGE:
+        _say(f"the search ended with exit code {code}. It goes on with the same command and --name {step.run}")
+    if submission.down and (is_here or code == _USAGE):
+        place.down()
+    elif submission.down:
+        _say("the cluster stays up: what the search found there is not here")
+    return code
+
+
+def _follow(place: Remote, job_id: str) -> Job:
+    """Show what the job writes until it is over."""
+    shown = 0
+    while True:
+        job, log = place.line.ask(lambda jobs: (jobs.get(job_id), jobs.log(job_id)))
+        told = log.partition(_RAYS_LAST_WORD)[2].partition("\n")[2]
+        sys.stderr.write(told[shown:])
+        sys.stderr.flush()
+        shown = len(told)
+        if job.is_over():
+            return job
+        time.sleep(_POLL_SECONDS + len(log) / _BYTES_A_SECOND)
+
+
+def _is_fetched(folder: Path) -> bool:
+    """Whether the whole of a run that came to its end is here."""
+    return (folder / "outcome.json").exists() and (folder / "report.html").exists()
+
+
+def _fetch(submission: Submission, place: Remote, run: str, code: int) -> bool:
+    """Bring the run folder here. Whether there is one: a search that failed before it began left none."""
+    from cluster.connect import ConnectError
+
+    here = submission.output / run
+    try:
+        place.fetch(run, here)
+    except ConnectError as error:
+        if not code:
+            raise
+        _say(f"no run folder was fetched: {error}")
+        return False
+    report = here / ("report.json" if submission.as_json else "report.html")
+    if report.exists():
+        print(report.read_text(encoding="utf-8") if submission.as_json else report)
+    return True
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

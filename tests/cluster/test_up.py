@@ -1,0 +1,62 @@
+"""What is read from a cluster's file before `ray up`. Starting it for real: tests/lab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.jobs import find_token
+from cluster.up import ClusterFile, ClusterFileError
+
+FILE = """\
+metadata:
+  storage_path: s3://bucket/path
+file_mounts:
+  ~/.ray/auth_token: ~/.ray/auth_token
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "c.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_file_says_where_checkpoints_may_lie_and_whether_a_token_travels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    file = ClusterFile(written(tmp_path, FILE))
+    assert file.storage_path() == "s3://bucket/path"
+    assert file.token_file() == tmp_path / ".ray" / "auth_token"
+    plain = ClusterFile(written(tmp_path, "cluster_name: a\n"))
+    assert (plain.storage_path(), plain.token_file()) == (None, None)
+
+
+def test_every_placeholder_is_told_with_its_line_and_comments_are_none(tmp_path: Path) -> None:
+    text = "# FILL-IN is yours\na: FILL-IN-user\nb: 2   # FILL-IN\nc: [sg-FILL-IN]\n"
+    with pytest.raises(ClusterFileError, match=r"line 2: a: FILL-IN-user, line 4: c: \[sg-FILL-IN\]") as refused:
+        ClusterFile(written(tmp_path, text))
+    assert "line 1" not in str(refused.value)
+    assert "line 3" not in str(refused.value)
+
+
+def test_the_clusters_own_token_wins_then_the_environments_then_the_users_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
+    assert find_token(None) is None
+    (tmp_path / ".ray").mkdir()
+    mine = tmp_path / ".ray" / "auth_token"
+    mine.write_text("mine\n", encoding="utf-8")
+    assert find_token(None) == "mine"
+    named = tmp_path / "named"
+    named.write_text("named", encoding="utf-8")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(named))
+    assert find_token(None) == "named"
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "environment")
+    assert find_token(None) == "environment"
+    assert find_token(mine) == "mine", "it is the one that the nodes have"

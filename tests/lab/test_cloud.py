@@ -1,0 +1,224 @@
+"""The shipped cluster/config.yaml from `ray up` to `ray down`, with a search on real images in between.
+
+    pytest -m lab -s tests/lab/test_cloud.py      prints what took how long
+
+The story happens once, in a fixture; each test says one thing about it.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from search.records import SearchOutcome, load_outcome
+
+from .cluster_files import cloud_file, write
+from .hosts import DATA, Lab, laboratory
+from .laptop import Clock, Submit, fetched, machines, set_up, submit, wait_until
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(420)]
+
+WORKERS, TRIALS, EPOCHS = 3, 6, 5
+VICTIM = "w2"
+SIZE = ("--train-size", "1800", "--epochs", str(EPOCHS), "--finalists", "1", "--retrain-seeds", "1", "--pruner", "none")
+EACH = ("--cpus-per-trial", "1", "--gpus-per-trial", "1", "--max-concurrent", str(WORKERS), "--data-dir", str(DATA))
+ASK_THE_API = """python - <<'END'
+import os, urllib.error, urllib.request
+token = open(os.path.expanduser("~/.ray/auth_token")).read().strip()
+for sent in (None, "0" * 64, token):
+    headers = {"Authorization": f"Bearer {sent}"} if sent else {}
+    request = urllib.request.Request("http://127.0.0.1:8265/api/jobs/", headers=headers)
+    try:
+        print(urllib.request.urlopen(request, timeout=20).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+END"""
+
+
+@dataclass
+class Checkpoints(threading.Thread):
+    """When the state after each epoch of each trial was written, watched from outside."""
+
+    folder: Path
+    written: dict[tuple[int, int], list[int]] = field(default_factory=dict)  # (trial, epoch) -> times, ns
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def run(self) -> None:
+        while not self.closing.wait(0.05):
+            self.under_way()
+
+    def under_way(self) -> set[int]:
+        """The trials that have a state now."""
+        trials = set()
+        for path in self.folder.glob("trial-*/epoch-*.state"):
+            with suppress(FileNotFoundError):
+                trial, epoch = (int(part.rpartition("-")[2]) for part in (path.parent.name, path.stem))
+                times = self.written.setdefault((trial, epoch), [])
+                if path.stat().st_mtime_ns not in times:
+                    times.append(path.stat().st_mtime_ns)
+                trials.add(trial)
+        return trials
+
+
+@dataclass
+class Story:
+    """What happened."""
+
+    lab: Lab
+    clock: Clock
+    checkpoints: Checkpoints
+    powered_off_ns: int = 0
+    detached: tuple[int, str] = (0, "")
+    api_answers: list[str] = field(default_factory=list)
+    ended: subprocess.CompletedProcess[str] | None = None
+    unshared: subprocess.CompletedProcess[str] | None = None
+    head_alone: list[str] = field(default_factory=list)
+    taken_down: subprocess.CompletedProcess[str] | None = None
+    after: list[str] = field(default_factory=list)
+    too_late: subprocess.CompletedProcess[str] | None = None
+
+    def outcome(self) -> SearchOutcome:
+        return load_outcome(fetched(self.lab, "lab") / "outcome.json")
+
+
+@pytest.fixture(scope="module")
+def story() -> Iterator[Story]:
+    with laboratory(WORKERS) as lab:
+        told = Story(lab, Clock(), Checkpoints(lab.shared / "checkpoints" / "lab" / "checkpoints"))
+        told.checkpoints.start()
+        try:
+            _happen(told)
+            print(f"\n{told.clock.table()}")
+            yield told
+        finally:
+            told.checkpoints.closing.set()
+
+
+def _happen(told: Story) -> None:
+    lab, clock = told.lab, told.clock
+    set_up(lab)
+    cluster = ("--cluster", str(write(lab, "lab.yaml", cloud_file(lab))))
+    search = (
+        *cluster,
+        "--name",
+        "lab",
+        "--trials",
+        str(TRIALS),
+        *SIZE,
+        *EACH,
+        "--storage-path",
+        "/mnt/shared/checkpoints",
+    )
+    clock.mark(f"laptop, head and {WORKERS} hosts for workers are on")
+
+    first = Submit(lab, search, "first.log")
+    first.wait_until(lambda: "submitted: lab" in first.text(), 90.0, "submitted")
+    clock.mark("`ray up` is done, the search submitted")
+    first.wait_until(lambda: len(machines(lab)) == WORKERS + 1, 90.0, "workers launched")
+    clock.mark(f"{WORKERS} workers launched")
+    first.wait_until(lambda: len(told.checkpoints.under_way()) == WORKERS, 180.0, "a state of a trial on each")
+    clock.mark("a trial on each has a checkpoint")
+    told.powered_off_ns = max(max(times) for times in told.checkpoints.written.values())
+    lab.power_off(VICTIM)
+    clock.mark(f"{VICTIM} powered off")
+    told.detached = (first.interrupt(), first.text())
+    told.api_answers = lab.run("head", ASK_THE_API).stdout.split()
+    clock.mark("the laptop watches no longer")
+
+    told.ended = submit(lab, *search)
+    clock.mark("the same command again has seen the end and fetched the report")
+    alone = ("--name", "alone", "--trials", "1", "--storage-path", "/root/of-each-node-its-own")
+    told.unshared = submit(lab, *cluster, *alone, *SIZE, *EACH)
+    clock.mark("a search without shared storage has ended")
+    wait_until(lambda: machines(lab) == ["head"], 90.0, "no worker is left", lambda: str(machines(lab)))
+    told.head_alone = machines(lab)
+    clock.mark("scaled to zero")
+    told.taken_down = submit(lab, *cluster, "--follow", "lab", "--down")
+    told.after = machines(lab)
+    clock.mark("fetched once more, and `ray down`")
+    told.too_late = submit(lab, *cluster, "--follow", "lab")
+    clock.mark("end")
+
+
+def test_every_trial_has_its_result(story: Story) -> None:
+    assert story.ended is not None
+    assert story.ended.returncode == 0, story.ended.stderr
+    trials = story.outcome().trials
+    assert [trial.status for trial in trials] == ["COMPLETE"] * TRIALS
+    assert all(len(trial.intermediate) == EPOCHS for trial in trials)
+
+
+def test_trials_ran_on_every_worker_and_none_on_the_head(story: Story) -> None:
+    hosts = {trial.worker.partition(":")[0] for trial in story.outcome().trials}
+    assert hosts - {VICTIM} == {"w1", "w3"}
+
+
+def test_the_trial_of_the_machine_that_lost_its_power_went_on_from_its_checkpoint(story: Story) -> None:
+    moved = [trial for trial in story.outcome().trials if trial.attempts > 1]
+    assert moved, "a machine with a trial was lost"
+    for trial in moved:
+        lineage = trial.number if trial.lineage is None else trial.lineage
+        written = {epoch: times for (number, epoch), times in story.checkpoints.written.items() if number == lineage}
+        before = max(epoch for epoch, times in written.items() if min(times) <= story.powered_off_ns)
+        again = {epoch for epoch, times in written.items() if max(times) > story.powered_off_ns}
+        assert before >= 1
+        assert all(epoch > before for epoch in again), f"epochs {again} after {before} were there"
+
+
+def test_ctrl_c_on_the_laptop_leaves_the_search_running_and_says_how_to_come_back(story: Story) -> None:
+    code, text = story.detached
+    assert code == 130
+    assert "left running: lab goes on without this computer" in text
+    assert "python -m search.submit --cluster cluster/lab.yaml --follow lab" in text
+    assert "--stop lab" in text
+
+
+def test_the_same_command_again_follows_instead_of_starting_a_second_search(story: Story) -> None:
+    assert story.ended is not None
+    assert "lab was submitted before: this command follows it" in story.ended.stderr
+    assert "6/6 report" in story.ended.stderr, "the log is shown from its beginning to its end"
+    assert "1/6 data" in story.ended.stderr
+
+
+def test_the_report_is_on_the_laptop(story: Story) -> None:
+    assert story.ended is not None
+    assert story.ended.stdout == "runs/lab/report.html\n"
+    report = (fetched(story.lab, "lab") / "report.html").read_text(encoding="utf-8")
+    assert "</html>" in report
+    assert (fetched(story.lab, "lab") / "models" / "reference-1.keras").stat().st_size > 0
+
+
+def test_the_jobs_api_answers_401_without_403_with_a_wrong_and_200_with_the_token(story: Story) -> None:
+    assert story.api_answers == ["401", "403", "200"]
+
+
+@pytest.mark.xfail(reason="the search does not look yet whether its storage path is shared", strict=False)
+def test_a_storage_path_that_is_not_shared_is_told_with_the_searchs_own_exit_code(story: Story) -> None:
+    assert story.unshared is not None
+    assert story.unshared.returncode == 4
+    assert "--storage-path" in story.unshared.stderr
+
+
+def test_idle_workers_are_given_back_and_the_head_after_down(story: Story) -> None:
+    assert story.head_alone == ["head"]
+    assert story.taken_down is not None
+    assert story.taken_down.returncode == 0, story.taken_down.stderr
+    assert story.after == []
+
+
+def test_following_on_a_cluster_that_is_down_says_so(story: Story) -> None:
+    assert story.too_late is not None
+    assert story.too_late.returncode == 4
+    assert "error: The cluster must be up for that. Received: no head of cluster/lab.yaml is." in story.too_late.stderr

@@ -1,0 +1,151 @@
+"""The command line of search.submit, and the command that it has the cluster run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from search.settings import SettingsError
+from search.submission import entrypoint, parse_submission, search_flags
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = ["--address", "http://127.0.0.1:8265"]
+
+
+@pytest.fixture(autouse=True)
+def _no_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
+def flags(*words: str) -> str:
+    return search_flags(parse_submission([*HERE, *words]).request)
+
+
+def test_the_clusters_search_gets_the_flags_that_were_given_and_no_others() -> None:
+    assert flags("--trials", "80", "--trial-timeout", "15m", "--sampler", "random") == (
+        "--trials 80 --sampler random --trial-timeout 900.0"
+    )
+
+
+def test_a_default_that_is_asked_for_is_asked_for_there_too() -> None:
+    assert flags("--trials", "50") == "--trials 50"
+
+
+def test_name_folder_and_overwrite_are_no_flags_of_the_search_there() -> None:
+    assert flags("--name", "a", "--output", "/home/me/runs", "--overwrite", "--seed", "3") == "--seed 3"
+
+
+def test_a_file_of_settings_stays_here_and_its_settings_go_there(tmp_path: Path) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text('epochs = 3\nname = "from-file"\ndata_dir = "/data/my images"\n', encoding="utf-8")
+    asked = parse_submission([*HERE, "--config", str(file), "--trials", "9"])
+    assert search_flags(asked.request) == "--trials 9 --epochs 3 --data-dir '/data/my images'"
+    assert asked.request.settings.name == "from-file"
+    assert "name" in asked.request.given
+
+
+def test_the_clusters_storage_path_is_that_of_a_search_that_names_none() -> None:
+    asked = [parse_submission([*HERE, *words]).request for words in ([], ["--storage-path", "/mine"])]
+    assert [search_flags(request, "s3://b/p") for request in asked] == [
+        "--storage-path s3://b/p",
+        "--storage-path /mine",
+    ]
+
+
+def test_verbosity_goes_there() -> None:
+    assert flags("-qq") == "-q -q"
+    assert flags("-v") == "-v"
+
+
+def test_the_environments_ray_address_does_not_go_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert flags() == ""
+
+
+@pytest.mark.parametrize("wrong", [["--trialz", "3"], ["--trials", "many"], ["--sampler", "grid"], ["--follow"]])
+def test_a_wrong_flag_ends_the_command_here(wrong: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_submission([*HERE, *wrong])
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--trials", "0"], "--trials must be at least 1. Received: 0"),
+        (["--local"], "A submitted search must run on the cluster. Received: --local"),
+        (["--dry-run"], "must run on the cluster"),
+        (["--report-only", "runs/a"], "must run on the cluster"),
+        (
+            ["--storage", "postgresql://me:secret@host/db"],
+            r"--storage must have no password.*postgresql://me:\*\*\*@host",
+        ),
+        (["--down"], "--down must come with --cluster"),
+    ],
+)
+def test_what_makes_no_sense_on_a_cluster_is_refused_with_a_remedy(words: list[str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as refused:
+        parse_submission([*HERE, *words])
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("words", "received"), [([], "neither"), (["--cluster", "f", *HERE], "both")])
+def test_one_cluster_must_be_named(words: list[str], received: str) -> None:
+    with pytest.raises(SettingsError, match=f"One of --cluster FILE and --address URL .*Received: {received}"):
+        parse_submission(words)
+
+
+def test_an_address_of_ray_itself_is_refused_and_the_other_command_named() -> None:
+    with pytest.raises(
+        SettingsError, match=r"--address must be that of Ray Jobs.*Received: 10\.0\.0\.1:6379.*search\.run"
+    ):
+        parse_submission(["--address", "10.0.0.1:6379"])
+
+
+def ran(tmp_path: Path, command: str) -> str:
+    """What the search's command line would be: a `python` that prints it stands for the real one."""
+    fake = tmp_path / "bin" / "python"
+    fake.parent.mkdir(exist_ok=True)
+    fake.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
+    fake.chmod(0o755)
+    environment = {"PATH": f"{fake.parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    return subprocess.run(
+        ["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_the_command_begins_a_run_in_the_projects_folder_on_the_head(tmp_path: Path) -> None:
+    told = ran(tmp_path, entrypoint("a", "--trials 3 --data-dir '/my images'", overwrite=False))
+    assert told == (
+        f"-m search.run --name a --output {tmp_path}/fashion-search/runs --no-progress "
+        "--trials 3 --data-dir /my images\n"
+    )
+
+
+def test_the_same_command_goes_on_with_a_run_that_is_there(tmp_path: Path) -> None:
+    run = tmp_path / "fashion-search" / "runs" / "a"
+    run.mkdir(parents=True)
+    (run / "config.json").write_text("{}", encoding="utf-8")
+    assert ran(tmp_path, entrypoint("a", "--trials 3", overwrite=False)) == (
+        f"-m search.run --resume {run} --no-progress --trials 3\n"
+    )
+    assert "--name a --output" in ran(tmp_path, entrypoint("a", "", overwrite=True))
+    assert "--overwrite" in ran(tmp_path, entrypoint("a", "", overwrite=True))
+
+
+def test_help_loads_neither_ray_nor_tensorflow() -> None:
+    script = (
+        "import sys, search.submit\n"
+        "try: search.submit.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'ray', 'tensorflow', 'numpy', 'optuna'} & set(sys.modules)), file=sys.stderr)"
+    )
+    began = time.monotonic()
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert ended.stderr == "[]\n"
+    assert "--follow ID" in ended.stdout
+    assert time.monotonic() - began < 2.0, "0.1 s on a machine that does nothing else"
