@@ -114,7 +114,7 @@ def _report(path: Path, *, template: bool) -> int:
         print(f"to fill in: {finding}")
     print(describe(examination.file))
     faults, open_places = len(examination.faults), len(examination.to_fill_in)
-    print(f"{path}: {faults} faults, {open_places} to fill in")
+    print(f"{path}: {faults} {'fault' if faults == 1 else 'faults'}, {open_places} to fill in")
     return 2 if faults or (open_places and not template) else 0
 
 

@@ -49,6 +49,7 @@ class FileRemote:
     def start(self) -> None:
         """See Remote. One that is up stays as it is, trials and all: `ray up` would start Ray anew on its head."""
         if not self._file.is_up():
+            require_sound(self._file.path)
             self._file.up()
 
     def require_up(self) -> None:
@@ -106,6 +107,27 @@ class AddressRemote:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def require_sound(path: Path) -> None:
+    """See that nothing is wrong with a cluster's file, before a machine is started that somebody pays for.
+
+    Raises:
+        SettingsError: with every fault of its check.
+    """
+    from cluster.check import examine  # Ray's schema and AWS's, a second that a cluster which is up need not cost
+
+    faults = examine(path).faults
+    if faults:
+        told = "\n".join(map(str, faults))
+        raise SettingsError(
+            f"The cluster's file must pass its check. Received: {path}, with {_count(len(faults))}:\n{told}\n"
+            f"Mend them; `python -m cluster.check {path}` looks again."
+        )
+
+
+def _count(faults: int) -> str:
+    return f"{faults} fault{'' if faults == 1 else 's'}"
 
 
 @contextmanager

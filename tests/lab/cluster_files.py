@@ -75,7 +75,7 @@ def _shipped(name: str) -> dict[str, Any]:
 
 
 def _written(file: dict[str, Any], sizes: dict[str, str]) -> str:
-    file["metadata"] = {"storage_path": SHARED}
+    file["metadata"] |= {"storage_path": SHARED}
     for key, size in sizes.items():
         file[key] = [_sized(line, f"--object-store-memory={_OBJECT_STORE_BYTES} {size}") for line in file[key]]
     return yaml.safe_dump(file, sort_keys=False, width=1000)
