@@ -8,10 +8,11 @@ import os
 import sys
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
+import ray
 from ray import tune
 
 from cluster.resources import TrialResources
@@ -81,7 +82,7 @@ class TrialWorker(tune.Trainable):
 
     def _told(self) -> dict[str, Any]:
         """What every result says: the work done, and whether this process is to be replaced before the next trial."""
-        return _flat(self._run.work()) | {REPLACE: self._memory.is_too_much()}
+        return _flat(here(self._run.work())) | {REPLACE: self._memory.is_too_much()}
 
     def _begin(self, config: dict[str, Any]) -> None:
         assignment = Assignment(config["number"], config["lineage"], TrainConfig.from_dict(config["config"]))
@@ -108,7 +109,16 @@ class TrialWorker(tune.Trainable):
 def work_on_job(job: Job, data: JobData, worker: WorkerSetup) -> JobResult | Fault:
     """A Ray task: do the job on the threads that it was given."""
     prepare(worker.each)
-    return run_job(job, data, worker.store)
+    result = run_job(job, data, worker.store)
+    return result if isinstance(result, Fault) else replace(result, work=here(result.work))
+
+
+def here(work: Work) -> Work:
+    """The work, with the machine and the GPUs that Ray has given to this process."""
+    if not ray.is_initialized():
+        return work
+    context = ray.get_runtime_context()
+    return replace(work, node=context.get_node_id(), gpus=tuple(context.get_accelerator_ids().get("GPU", ())))
 
 
 def work_of(result: Mapping[str, Any]) -> Work:
@@ -119,6 +129,8 @@ def work_of(result: Mapping[str, Any]) -> Work:
         seconds=result.get("work_seconds", 0.0),
         cpu_seconds=result.get("work_cpu_seconds", 0.0),
         note=result.get("note", ""),
+        node=result.get("node", ""),
+        gpus=tuple(result.get("gpus", ())),
     )
 
 
@@ -167,4 +179,6 @@ def _flat(work: Work) -> dict[str, Any]:
         "work_seconds": work.seconds,
         "work_cpu_seconds": work.cpu_seconds,
         "note": work.note,
+        "node": work.node,
+        "gpus": work.gpus,
     }
