@@ -144,6 +144,8 @@ def prepare(each: TrialResources) -> None:
     pipeline.use_threads(each.threads())
     if 0 < each.gpus < 1:
         pipeline.share_gpu(each.gpus)
+    if each.gpus > 1 and pipeline.prepare_gpus():
+        pipeline.replicas.use()
 
 
 @cache
