@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -75,11 +75,11 @@ class _NotSaved:
 
 
 class StudySearcher(_NotSaved, Searcher):
-    """Hands out the study's trials, and tells it how each ended."""
+    """Hands out the study's trials, as many at a time as there is `room` for, and tells it how each ended."""
 
-    def __init__(self, study: SearchStudy, assigned: Assigned, total: int) -> None:
+    def __init__(self, study: SearchStudy, assigned: Assigned, total: int, room: Callable[[], int]) -> None:
         super().__init__(metric=METRIC, mode="max")
-        self._study, self._assigned, self._total = study, assigned, total
+        self._study, self._assigned, self._total, self._room = study, assigned, total, room
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         """Accept what TuneConfig says: the study already knows it."""
@@ -89,7 +89,7 @@ class StudySearcher(_NotSaved, Searcher):
         """The next trial, as the worker expects it; None while those under way may be enough."""
         if self._study.counts.ended() >= self._total:
             return Searcher.FINISHED
-        if self._study.left(self._total) <= 0:
+        if self._study.left(self._total) <= 0 or len(self._assigned.numbers) >= self._room():
             return None
         assignment = self._study.ask()
         self._assigned.numbers[trial_id] = assignment.number
