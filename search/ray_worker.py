@@ -20,24 +20,27 @@ from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 from search.assignment import Assignment, TrialPlan, Work
 from search.checkpoints import CheckpointStore
-from search.faults import POISONS_WORKER, Fault, TrialFailed
+from search.faults import POISONS_WORKER, Fault, StorageError, TrialFailed
 from search.job import Job, JobData, JobResult, run_job
 from search.trial import TrialRun
 from search.worker_memory import WorkerMemory
 
 REPLACE: Final = "replace_worker"
+UNSHARED: Final = "storage_is_not_shared"
 _PRIVATE: Final = 0o077  # what a run leaves is its owner's
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is made for: the plan of its trials, where their checkpoints lie, what it may use, and the bytes
-    that it may hold before a fresh one takes its place (None: see search/worker_memory.py)."""
+    """What a worker is made for: the plan of its trials, where their checkpoints lie, what it may use, the bytes that
+    it may hold before a fresh one takes its place (None: see search/worker_memory.py), and the driver's mark that it
+    must find among the checkpoints."""
 
     plan: TrialPlan
     store: CheckpointStore
     each: TrialResources
     most_bytes: int | None = None
+    mark: str = ""
 
 
 class TrialWorker(tune.Trainable):
@@ -54,6 +57,7 @@ class TrialWorker(tune.Trainable):
         prepare(worker.each)
         self._splits, self._worker = splits, worker
         self._memory = WorkerMemory((os.cpu_count() or 1) / worker.each.threads(), worker.most_bytes)
+        self._unshared = unshared(worker.store, worker.mark)
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -64,6 +68,8 @@ class TrialWorker(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train an epoch."""
+        if self._unshared:  # a trial that could not go on elsewhere is not begun
+            return {UNSHARED: self._unshared, "done": True} | self._told()
         try:
             with self._watched():
                 epoch, accuracy = next(self._epochs)
@@ -107,10 +113,36 @@ class TrialWorker(tune.Trainable):
 
 
 def work_on_job(job: Job, data: JobData, worker: WorkerSetup) -> JobResult | Fault:
-    """A Ray task: do the job on the threads that it was given."""
+    """A Ray task: do the job on the threads that it was given.
+
+    Raises:
+        StorageError: when its machine does not reach the checkpoints.
+    """
     prepare(worker.each)
+    require_shared(worker.store, worker.mark)
     result = run_job(job, data, worker.store)
     return result if isinstance(result, Fault) else replace(result, work=here(result.work))
+
+
+def require_shared(store: CheckpointStore, mark: str) -> None:
+    """A Ray task too: look for the driver's mark among the checkpoints.
+
+    Raises:
+        StorageError: when this machine finds another place there, or none.
+    """
+    message = unshared(store, mark)
+    if message:
+        raise StorageError(message)
+
+
+def unshared(store: CheckpointStore, mark: str) -> str:
+    """What is wrong where this machine does not reach the driver's checkpoints; else empty."""
+    found = store.missing(mark) if mark else ""
+    return found and (
+        f"Checkpoints must lie where every machine of the cluster reaches them. Received: {store.root}, where the "
+        f"machine {ray.util.get_node_ip_address()} does not find what the driver has written: {found}. Name a bucket, "
+        "as in --storage-path s3://BUCKET/PATH, or a folder that all machines share."
+    )
 
 
 def here(work: Work) -> Work:

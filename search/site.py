@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cluster.resources import ClusterSize, TrialResources, trial_resources
 from search.checkpoints import CheckpointStore
+from search.faults import StorageError
 from search.interrupt import catch_signals
 from search.place import Place
 from search.settings import Settings
@@ -34,7 +35,8 @@ class Site:
 def sites(settings: Settings, store: CheckpointStore) -> Iterator[Callable[[], Site]]:
     """For the body, a function that gives the site, opening it the first time.
 
-    The function raises what connecting raises: ConnectError, ResourceError.
+    The function raises what connecting raises: ConnectError, ResourceError; and StorageError, where the checkpoints of
+    a cluster would lie on one machine of it.
     """
     opened: list[Site] = []
     with ExitStack() as stack:
@@ -65,6 +67,7 @@ def _on_ray(settings: Settings, store: CheckpointStore, stack: ExitStack) -> Sit
     from search.on_ray import OnRay
 
     capacity = cluster_capacity()
+    require_shared_storage(settings, capacity.now().nodes, capacity.can_grow())
     capacity.settle()
     most = capacity.most()
     share, measured = settings.gpus_per_trial, ""
@@ -76,6 +79,21 @@ def _on_ray(settings: Settings, store: CheckpointStore, stack: ExitStack) -> Sit
     place = OnRay(each, settings.max_concurrent or (lambda: capacity.room(each)), store)
     concurrent = settings.max_concurrent or capacity.room(each)
     return Site(place, capacity.largest, each, concurrent, capacity.can_grow(), measured)
+
+
+def require_shared_storage(settings: Settings, machines: int, can_grow: bool) -> None:
+    """Trials move from machine to machine, and go on from their checkpoints: these must lie where each one reaches.
+
+    Raises:
+        StorageError: when they would lie on the driver's own machine, of several.
+    """
+    if settings.storage_path is None and (machines > 1 or can_grow):
+        grows = " that starts more when trials wait" if can_grow else ""
+        raise StorageError(
+            "On a cluster, checkpoints must lie where all of its machines reach them. Received: no --storage-path, on "
+            f"a cluster of {machines} {'machine' if machines == 1 else 'machines'}{grows}. Name a bucket, as in "
+            "--storage-path s3://BUCKET/PATH, or a folder that all machines share."
+        )
 
 
 def _load_tune() -> None:
