@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from cluster.capacity import size_now
 from cluster.resources import ClusterSize
 
 _CONNECT_TIMEOUT_SECONDS: Final = 10
@@ -68,7 +69,7 @@ def connected(address: str | None, meanwhile: Callable[[], object] = lambda: Non
             f"The search must reach {where}. Received: {error}. Check --address and `ray status`."
         ) from error
     try:
-        yield _size(ray)
+        yield size_now(ray.nodes())
     finally:
         ray.shutdown()
 
@@ -110,10 +111,3 @@ def _require_listener(address: str | None) -> None:
             connection.sendall(_HTTP2_GREETING)
             if connection.recv(9)[3:4] != _HTTP2_SETTINGS:
                 raise ConnectionError("what listens there is no Ray")
-
-
-def _size(ray: Any) -> ClusterSize:
-    resources = ray.cluster_resources()
-    nodes = sum(node["Alive"] for node in ray.nodes())
-    models = sorted(name.partition(":")[2] for name in resources if name.startswith("accelerator_type:"))
-    return ClusterSize(resources.get("CPU", 0.0), resources.get("GPU", 0.0), nodes, ", ".join(models))

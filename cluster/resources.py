@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Final
+
+_SLACK: Final = 1e-6  # three times a third is one
 
 
 class ResourceError(ValueError):
@@ -10,13 +14,35 @@ class ResourceError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """What one machine of a cluster has."""
+
+    cpus: float
+    gpus: float
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterSize:
-    """What a cluster has, all nodes together, at the time of asking. `gpu_model` is empty where unknown or without."""
+    """What a cluster has, all nodes together, at the time of asking. `gpu_model` is empty where unknown or without.
+
+    `machines` are the same nodes one by one; where they are not told, all are taken to be alike.
+    """
 
     cpus: float
     gpus: float
     nodes: int
     gpu_model: str = ""
+    machines: tuple[Machine, ...] = ()
+
+    def each(self) -> tuple[Machine, ...]:
+        """The machines."""
+        if self.machines or not self.nodes:
+            return self.machines
+        return (Machine(self.cpus / self.nodes, self.gpus / self.nodes),) * self.nodes
+
+    def cpus_a_gpu(self) -> float:
+        """The cores that go with each GPU, on the machine with GPUs that has the fewest; 0 where there are no GPUs."""
+        return min((machine.cpus / machine.gpus for machine in self.each() if machine.gpus), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +56,15 @@ class TrialResources:
         """Threads that a trial's TensorFlow may use: one for each whole core, at least one."""
         return max(1, int(self.cpus))
 
+    def fitting(self, machine: Machine) -> int:
+        """How many trials fit a machine: none is spread over two, and no share of a GPU over two GPUs."""
+        fitting = [int(machine.cpus / self.cpus + _SLACK)] if self.cpus else []
+        if self.gpus >= 1:
+            fitting.append(int(machine.gpus // self.gpus))
+        elif self.gpus:
+            fitting.append(int(machine.gpus) * int(1 / self.gpus + _SLACK))
+        return min(fitting, default=0)
+
 
 def trial_resources(size: ClusterSize, cpus: float | None, gpus: float | None) -> TrialResources:
     """What was asked for, with the default for what was not.
@@ -40,21 +75,28 @@ def trial_resources(size: ClusterSize, cpus: float | None, gpus: float | None) -
     if gpus is None:
         gpus = 1.0 if size.gpus else 0.0
     if cpus is None:
-        cpus = max(1.0, size.cpus * gpus // size.gpus) if gpus and size.gpus else 1.0
+        cpus = float(max(1, int(size.cpus_a_gpu() * gpus + _SLACK)))
     return TrialResources(cpus, gpus)
 
 
 def concurrent_trials(size: ClusterSize, each: TrialResources) -> int:
-    """How many trials fit the cluster as it is.
+    """How many trials fit a cluster of that size.
 
     Raises:
         ResourceError: when not even one fits.
     """
-    fitting = [int(has // takes) for has, takes in ((size.cpus, each.cpus), (size.gpus, each.gpus)) if takes]
-    if not fitting or min(fitting) < 1:
+    fitting = sum(each.fitting(machine) for machine in size.each())
+    if fitting < 1:
         raise ResourceError(
-            f"A trial must fit the cluster. Received: {each.cpus:g} CPUs and {each.gpus:g} GPUs a trial, where the "
-            f"cluster has {size.cpus:g} CPUs and {size.gpus:g} GPUs. Lower --cpus-per-trial or --gpus-per-trial, or, "
-            "on a cluster that grows on demand, say with --max-concurrent how many trials to run at once."
+            f"A trial must fit a machine of the cluster. Received: {each.cpus:g} CPUs and {each.gpus:g} GPUs a trial, "
+            f"where the cluster has {_described(size.each())}. Lower --cpus-per-trial or --gpus-per-trial, or, on a "
+            "cluster that grows on demand and does not say how far, say with --max-concurrent how many trials to run "
+            "at once."
         )
-    return min(fitting)
+    return fitting
+
+
+def _described(machines: tuple[Machine, ...]) -> str:
+    kinds = Counter(machines)
+    told = [(count, f"{kind.cpus:g} CPUs and {kind.gpus:g} GPUs") for kind, count in kinds.items()]
+    return "; ".join(what if len(machines) == 1 else f"{count} × {what}" for count, what in told) or "no machine"

@@ -30,14 +30,15 @@ class ModelFileError(ValueError):
     """The file is not the saved model that was asked for. The message: the rule, the value received, the remedy."""
 
 
-def build_model(config: TrainConfig) -> keras.Model:
+def build_model(config: TrainConfig, *, synchronized: bool = False) -> keras.Model:
     """The network: images (n, 28, 28, 1) scaled to [0, 1] in, class probabilities (n, 10) float32 out. Not compiled.
 
-    Initial weights come from Keras's global seed: set it first.
+    Initial weights come from Keras's global seed: set it first. `synchronized` normalizes by the statistics of a whole
+    batch, where a batch is trained in parts on several devices; on one device it changes nothing.
     """
     policy = keras.DTypePolicy(config.precision)
     model = keras.Sequential([keras.Input((IMAGE_SIDE, IMAGE_SIDE, 1))], name="fashion_cnn")
-    for layer in (*_convolutions(config, policy), keras.layers.Flatten(), *_dense(config, policy)):
+    for layer in (*_convolutions(config, policy, synchronized), keras.layers.Flatten(), *_dense(config, policy)):
         model.add(layer)
     # float32 even under mixed precision, as Keras's guide asks: a 16-bit softmax loses the small probabilities
     model.add(keras.layers.Dense(len(CLASS_NAMES), activation="softmax", dtype="float32"))
@@ -104,24 +105,26 @@ def learning_rate(config: TrainConfig, total_steps: int) -> float | keras.optimi
     )
 
 
-def _convolutions(config: TrainConfig, policy: keras.DTypePolicy) -> Iterator[keras.layers.Layer]:
+def _convolutions(config: TrainConfig, policy: keras.DTypePolicy, synchronized: bool) -> Iterator[keras.layers.Layer]:
     pooling = keras.layers.MaxPooling2D if config.pooling == "max" else keras.layers.AveragePooling2D
     for filters in config.block_filters():
         for _ in range(config.convs_per_block):
-            yield from _convolution(config, filters, policy)
+            yield from _convolution(config, filters, policy, synchronized)
         yield pooling((2, 2), dtype=policy)
         if config.conv_dropout:
             yield keras.layers.Dropout(config.conv_dropout, dtype=policy)
 
 
-def _convolution(config: TrainConfig, filters: int, policy: keras.DTypePolicy) -> Iterator[keras.layers.Layer]:
+def _convolution(
+    config: TrainConfig, filters: int, policy: keras.DTypePolicy, synchronized: bool
+) -> Iterator[keras.layers.Layer]:
     size, padding = (config.kernel_size, config.kernel_size), config.padding
     if not config.batch_norm:
         yield keras.layers.Conv2D(filters, size, padding=padding, activation=config.activation, dtype=policy)
         return
     # normalization brings its own offset, so the convolution needs no bias
     yield keras.layers.Conv2D(filters, size, padding=padding, use_bias=False, dtype=policy)
-    yield keras.layers.BatchNormalization(momentum=_NORM_MOMENTUM, dtype=policy)
+    yield keras.layers.BatchNormalization(momentum=_NORM_MOMENTUM, synchronized=synchronized, dtype=policy)
     yield keras.layers.Activation(config.activation, dtype=policy)
 
 

@@ -8,7 +8,9 @@ whichever process runs it, and whether or not the one before it ran there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any, Final
 
 os.environ.setdefault(
@@ -66,6 +68,39 @@ def share_gpu(share: float) -> None:
         tf.config.set_logical_device_configuration(gpu, [limit])
 
 
+class Replicas:
+    """The devices that each training of this process is spread over, every batch in equal parts: one, until `use`.
+
+    The variables of model and optimizer are made, and written from outside of a training step, within `scope`.
+    """
+
+    def __init__(self) -> None:
+        self._strategy: tf.distribute.MirroredStrategy | None = None
+
+    @property
+    def count(self) -> int:
+        """How many devices."""
+        return self._strategy.num_replicas_in_sync if self._strategy is not None else 1
+
+    def use(self, devices: Sequence[str] | None = None) -> None:
+        """Spread trainings over these devices from now on, as TensorFlow names them; None means all GPUs there are."""
+        if devices is None:
+            devices = [device.name for device in tf.config.list_logical_devices("GPU")]
+        self._strategy = _strategy(tuple(devices)) if len(devices) > 1 else None
+
+    def scope(self) -> AbstractContextManager[object]:
+        """Where variables have a copy on each device, and a write reaches every copy."""
+        return self._strategy.scope() if self._strategy is not None else nullcontext()
+
+
+@cache  # another one on the same devices would count its exchanges from 0 again, and meet those of the first
+def _strategy(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    return tf.distribute.MirroredStrategy(devices)
+
+
+replicas: Final = Replicas()
+
+
 def forget_gradients() -> None:
     """Drop the gradients that graphs of earlier trainings registered.
 
@@ -82,6 +117,9 @@ class TrainingBatches:
 
     With label smoothing the labels are one-hot (b, 10) float32, as Keras's categorical loss needs them.
     The last batch of an epoch is as short as it comes; none is dropped.
+
+    For several replicas a third part, weights (b,) float32, makes each step the one that a single device would take,
+    whatever their number: a batch that they do not divide is filled up with images of its own, which weigh nothing.
     """
 
     def __init__(self, split: Split, config: TrainConfig, seed: int) -> None:
@@ -102,7 +140,7 @@ class TrainingBatches:
         self._epoch.assign(number)
         return self._dataset
 
-    def _batch(self, start: Any) -> tuple[Any, Any]:
+    def _batch(self, start: Any) -> tuple[Any, ...]:
         indices = self._order[start : start + self._config.batch_size]
         images = tf.gather(self._images, indices)
         labels = tf.gather(self._labels, indices)
@@ -111,7 +149,8 @@ class TrainingBatches:
         )
         if self._config.label_smoothing:
             labels = tf.one_hot(labels, len(CLASS_NAMES))
-        return _scaled(images), labels
+        batch = (_scaled(images), labels)
+        return batch if replicas.count == 1 else _in_equal_parts(*batch, replicas.count)
 
 
 def image_batches(images: Pixels) -> tf.data.Dataset:
@@ -120,6 +159,20 @@ def image_batches(images: Pixels) -> tf.data.Dataset:
         source = tf.constant(images)
     starts = tf.data.Dataset.range(0, len(images), _BATCH_TO_PREDICT)
     return _mapped(starts, lambda start: _scaled(source[start : start + _BATCH_TO_PREDICT]))
+
+
+def _in_equal_parts(images: Any, labels: Any, parts: int) -> tuple[Any, Any, Any]:
+    """A batch that splits into so many parts of one size, and its images' weights.
+
+    Keras divides the sum of a part's losses by the part's size, and the gradients' sum by the number of parts. So the
+    weights add up to the filled batch's size: the sum of all is then the mean over the images that are really there.
+    """
+    real = tf.shape(images)[0]
+    filled = -(-real // parts) * parts
+    positions = tf.range(filled)
+    weight = tf.cast(filled, tf.float32) / tf.cast(real, tf.float32)
+    weights = tf.where(positions < real, weight, 0.0)
+    return tf.gather(images, positions % real), tf.gather(labels, positions % real), weights
 
 
 def _mapped(starts: tf.data.Dataset, batch_at: Callable[[Any], Any]) -> tf.data.Dataset:

@@ -24,7 +24,7 @@ from fashion_model.checkpoint import Checkpoints, Layout, Snapshot, resume
 from fashion_model.config import TrainConfig
 from fashion_model.data import Split
 from fashion_model.model import build_model, build_optimizer
-from fashion_model.pipeline import TrainingBatches, forget_gradients, image_batches, prepare_gpus
+from fashion_model.pipeline import TrainingBatches, forget_gradients, image_batches, prepare_gpus, replicas
 from fashion_model.result import EpochResult, TrainResult
 
 # Batches that one call of the compiled loop runs: with 1, Python's share is a sixth of the documented model's
@@ -64,16 +64,25 @@ class Training:
         keras.backend.clear_session()  # drop the last training's graph, names and seed state in a reused process
         keras.utils.set_random_seed(budget.seed)
         self._batches = TrainingBatches(split, config, budget.seed)
-        self.model = build_model(config)
-        self.model.compile(
-            optimizer=build_optimizer(config, budget.epochs * self._batches.steps()),
-            loss=_loss(config),
-            metrics=[_accuracy(config)],
-            steps_per_execution=min(_STEPS_PER_EXECUTION, self._batches.steps()),
-            jit_compile="auto" if on_gpu else False,  # XLA doubles an epoch's time on a CPU: 28.9 s against 14.0 s
-        )
-        self.model.optimizer.build(self.model.trainable_variables)  # Keras would in the first fit: restore is earlier
+        with replicas.scope():
+            self.model = self._compiled(on_gpu)
         self._raw = _RawWeights(config.use_ema)
+
+    def _compiled(self, on_gpu: bool) -> keras.Model:
+        several = replicas.count > 1
+        model = build_model(self._config, synchronized=several)
+        model.compile(
+            optimizer=build_optimizer(self._config, self._budget.epochs * self._batches.steps()),
+            loss=_loss(self._config),
+            # of several replicas' batches, some images may only fill them up, and weigh nothing
+            **{"weighted_metrics" if several else "metrics": [_accuracy(self._config)]},
+            # Keras's loop over several steps does not run on several devices: "You must feed a value for placeholder"
+            steps_per_execution=1 if several else min(_STEPS_PER_EXECUTION, self._batches.steps()),
+            # XLA doubles an epoch's time on a CPU, 28.9 s against 14.0 s, and compiles for one device only
+            jit_compile="auto" if on_gpu and not several else False,
+        )
+        model.optimizer.build(model.trainable_variables)  # Keras would in the first fit: restore is earlier
+        return model
 
     @property
     def results(self) -> tuple[EpochResult, ...]:
@@ -119,8 +128,9 @@ class Training:
         averaged = self._config.use_ema and bool(snapshot.results)
         snapshot.require_layout(self._layout(with_raw=averaged))
         # all is checked: nothing below may fail, or the training would be half restored
-        for name, variable in self._variables().items():
-            variable.assign(snapshot.arrays[name])
+        with replicas.scope():
+            for name, variable in self._variables().items():
+                variable.assign(snapshot.arrays[name])
         raw = [snapshot.arrays[_raw_name(index)] for index in range(len(self.model.weights))] if averaged else None
         self._raw.weights = raw
         self._results = list(snapshot.results)
@@ -150,7 +160,8 @@ class Training:
 
     def _run_epoch(self, number: int, validation: Split | None) -> EpochResult:
         start = time.perf_counter()
-        self._raw.put_back(self.model)
+        with replicas.scope():
+            self._raw.put_back(self.model)
         batches = self._batches.epoch(number)
         history = self.model.fit(
             batches, initial_epoch=number - 1, epochs=number, shuffle=False, verbose=0, callbacks=[self._raw]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from reports.machines import Machines, machines
 from reports.privacy import WorkerNames, worker_names
 from reports.trials import epochs_of
 from search.records import SearchOutcome, Status, TrialRecord
@@ -57,13 +58,14 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Wall time, CPU time, epochs and images by stage, their sums, and the timeline of the search."""
+    """Wall time, CPU time, epochs and images by stage, their sums, the timeline of the search, and its machines."""
 
     stages: tuple[StageCost, ...]
     total: StageCost
     cpu_hours: float
     gpus: float
     timeline: Timeline
+    machines: Machines
 
 
 def cost(outcome: SearchOutcome) -> Cost:
@@ -87,6 +89,7 @@ def cost(outcome: SearchOutcome) -> Cost:
         cpu_hours=(total.cpu_seconds or 0.0) / 3600.0,
         gpus=outcome.environment.gpus,
         timeline=timeline(outcome.trials, worker_names(outcome.trials)),
+        machines=machines(outcome),
     )
 
 

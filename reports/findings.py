@@ -29,6 +29,7 @@ class Findings:
     winner: str
     parameters: str
     timeline: str
+    machines: str
     cost: str
 
 
@@ -47,6 +48,7 @@ def findings(comparison: Comparison, search: SearchNumbers, spent: Cost, checks:
         winner=_winner(search),
         parameters=_parameters(comparison, search),
         timeline=_timeline(spent),
+        machines=_machines(spent),
         cost=_cost(spent),
     )
 
@@ -157,6 +159,12 @@ def _timeline(spent: Cost) -> str:
     if not line.lanes:
         return "No worker took a trial"
     return f"Up to {plural(line.peak, 'trial')} at once, busy {line.busy_share:.0%} of the time"
+
+
+def _machines(spent: Cost) -> str:
+    ran = spent.machines
+    what = f"{plural(ran.gpus, 'GPU')} of {plural(ran.nodes, 'machine')}" if ran.gpus else plural(ran.nodes, "machine")
+    return f"{what}, busy {ran.busy_share:.0%} of the search on average"
 
 
 def _cost(spent: Cost) -> str:

@@ -39,6 +39,7 @@ class Figures:
     history: Markup
     rungs: Markup
     timeline: Markup
+    machines: Markup | None
     influence: Markup | None
 
 
@@ -136,8 +137,16 @@ def _figures(outcome: SearchOutcome, comparison: Comparison, search: SearchNumbe
     }
     influence = search.influence
     ranking = search_charts.influence(influence) if influence is not None and influence.ranking else None
-    safe = {name: Markup(drawing) for name, drawing in drawn.items()}  # noqa: S704 - svg.py escapes all text
-    return Figures(**safe, influence=None if ranking is None else Markup(ranking))  # noqa: S704 - likewise
+    lanes = search_charts.machines(spent.machines) if len(spent.machines.devices) > 1 else None
+    return Figures(
+        **{name: _safe(drawing) for name, drawing in drawn.items()},
+        machines=None if lanes is None else _safe(lanes),
+        influence=None if ranking is None else _safe(ranking),
+    )
+
+
+def _safe(drawing: str) -> Markup:
+    return Markup(drawing)  # noqa: S704 - svg.py escapes all text
 
 
 def _confusion(comparison: Comparison) -> ConfusionTables:

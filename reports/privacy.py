@@ -10,6 +10,7 @@ from search.records import TrialRecord
 
 _CREDENTIALS = re.compile(r"(?<=://)[^@/\s]+(?=@)")
 _FOLDERS = re.compile(r"(?<![\w.:/~])~?/(?:[\w.+@-]+/)*(?=[\w.+@-])")
+_ADDRESSES = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
 _SHORTEST_HOST = 4
 
 
@@ -29,6 +30,7 @@ class WorkerNames:
             text = text.replace(worker, self.label(worker))
         for host in sorted(self._hosts(), key=len, reverse=True):
             text = text.replace(host, "host")
+        text = _ADDRESSES.sub("host", text)
         return without_folders(without_credentials(text))
 
     def _hosts(self) -> set[str]:

@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from reports import svg
 from reports.cost import Bar, Timeline
 from reports.influence import SettingInfluence
+from reports.machines import Machines
 from reports.trials import TrialNumbers
 
 _MARKERS = {"COMPLETE": "o", "PRUNED": "v", "FAIL": "x"}
@@ -127,6 +128,28 @@ def timeline(numbers: Timeline) -> str:
     return svg.to_svg(
         figure, svg.Caption(name="timeline", title="Timeline of the workers", description=text or "No worker.")
     )
+
+
+def machines(numbers: Machines) -> str:
+    """One lane a GPU, or a machine without: when at least one trial was on it."""
+    devices = numbers.devices[:LANES_SHOWN]
+    figure, (axes,) = svg.new_figure(0.9 + 0.27 * max(1, len(devices)))
+    for row, device in enumerate(devices):
+        bars = [(start / 60, (end - start) / 60) for start, end in device.spans]
+        axes.broken_barh(bars, (row - 0.35, 0.7), color=svg.BEST, edgecolor=svg.CARD, linewidth=0.9)
+    names = [f"{device.node} · {device.name}" for device in devices]
+    labels = [f"{name}  {device.busy_share:.0%}" for name, device in zip(names, devices, strict=True)]
+    axes.set(yticks=range(len(devices)), yticklabels=labels, xlabel="minutes since the first trial started")
+    axes.set_xlim(0, numbers.span_seconds / 60 or 1)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", labelcolor=svg.INK)
+    axes.grid(axis="y", visible=False)
+    told = (
+        f"{name}: {device.trials} trials, busy {device.busy_share:.0%}"
+        for name, device in zip(names, devices, strict=True)
+    )
+    caption = svg.Caption(name="machines", title="Busy times of the machines", description="; ".join(told) or "None.")
+    return svg.to_svg(figure, caption)
 
 
 def _draw_bar(axes: Axes, row: int, bar: Bar) -> None:

@@ -176,7 +176,10 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
         "--cpus-per-trial", type=float, metavar="C", help="CPU cores of a trial (default 1, or a GPU's share)"
     )
     group.add_argument(
-        "--gpus-per-trial", type=float, metavar="G", help="GPUs of a trial, may be a fraction (default 1 if any)"
+        "--gpus-per-trial",
+        type=float,
+        metavar="G",
+        help="GPUs of a trial: a fraction shares one, 2 or more split each batch (default 1 if any)",
     )
     group.add_argument("--max-concurrent", type=int, metavar="N", help="trials at a time (default: as many as fit)")
 

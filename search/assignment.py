@@ -5,7 +5,12 @@ A worker reads no database: nothing here imports Optuna, which would cost each w
 
 from __future__ import annotations
 
+import os
+import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 from fashion_model.config import TrainConfig
 
@@ -32,9 +37,10 @@ class TrialPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Who ran a trial, from when (ISO-8601 UTC) and for how long, in wall and CPU seconds.
+    """Who ran a trial or another training, from when (ISO-8601 UTC) and for how long, in wall and CPU seconds.
 
-    `note` says what happened on the way, such as a discarded checkpoint; mostly empty.
+    `node` is Ray's identifier of the machine and `gpus` those of its GPUs that it had; empty without Ray, or without
+    GPUs. `note` says what happened on the way, such as a discarded checkpoint; mostly empty.
     """
 
     worker: str = ""
@@ -42,3 +48,22 @@ class Work:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     note: str = ""
+    node: str = ""
+    gpus: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Self:
+        """What was stored as JSON, which has lists and no tuples."""
+        return cls(**{**stored, "gpus": tuple(stored.get("gpus", ()))})
+
+    def ended(self) -> str:
+        """When it was done, ISO-8601 UTC; empty where it is not known when it began."""
+        if not self.started:
+            return ""
+        end = datetime.fromisoformat(self.started) + timedelta(seconds=self.seconds)
+        return end.isoformat(timespec="milliseconds")
+
+
+def process_name() -> str:
+    """This process, as `worker` names it: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -3,13 +3,17 @@
     <root>/<key>/epoch-0003.state     written beside and moved; begins with its own hash (fashion_model/checkpoint.py)
     <root>/<key>/epoch-0002.state     the one before it, in case that one is damaged
     <root>/<key>/epoch-0004.damaged   one that was
+    <root>/.driver                    which driver works with it: what every other machine has to find there
 
-A checkpoint saves work and nothing else: one that cannot be written or read costs epochs, never the training.
+A checkpoint saves work and nothing else: one that cannot be written or read costs epochs, never the training. But a
+store that is another one on each machine would save none: see `mark`.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +25,9 @@ from search.faults import StorageError, first_line
 _NAME: Final = re.compile(r"epoch-(\d+)\.state")
 _KEPT: Final = 2
 _DETAIL_LENGTH: Final = 200
+_MARK: Final = ".driver"
+_LOOKS: Final = 4  # a network's file system may show a new file seconds later
+_PAUSE_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,42 @@ class CheckpointStore:
             raise StorageError(
                 f"Checkpoints must be writable. Received: {self.root}: {first_line(error)}. Check --storage-path."
             ) from error
+
+    def mark(self) -> str:
+        """Leave a mark, and return it: other machines find it only where they reach the same place.
+
+        Raises:
+            StorageError: when it cannot be written.
+        """
+        mark = secrets.token_hex(8)
+        try:
+            system, path = self._located()
+            system.create_dir(path, recursive=True)
+            with system.open_output_stream(f"{path}/{_MARK}") as file:
+                file.write(mark.encode())
+        except (OSError, ValueError) as error:
+            raise StorageError(
+                f"Checkpoints must be writable. Received: {self.root}: {first_line(error)}. Check --storage-path."
+            ) from error
+        return mark
+
+    def missing(self, mark: str) -> str:
+        """What this machine finds in the place of a driver's mark; empty where it finds the mark."""
+        found = ""
+        for look in range(_LOOKS):
+            time.sleep(_PAUSE_SECONDS if look else 0.0)
+            found = self._found()
+            if found == mark:
+                return ""
+        return "another driver's mark" if re.fullmatch("[0-9a-f]{16}", found) else found or "an empty file"
+
+    def _found(self) -> str:
+        try:
+            system, path = self._located()
+            with system.open_input_file(f"{path}/{_MARK}") as file:
+                return bytes(file.readall()).decode(errors="replace")
+        except (OSError, ValueError) as error:
+            return first_line(error)
 
     def _located(self) -> tuple[fs.FileSystem, str]:
         system, path = fs.FileSystem.from_uri(self.root) if "://" in self.root else (fs.LocalFileSystem(), self.root)

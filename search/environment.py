@@ -14,7 +14,7 @@ _PACKAGES: Final = ("ray", "optuna", "tensorflow", "keras", "numpy", "scipy", "s
 
 
 def environment(size: ClusterSize) -> Environment:
-    """This machine's software, and the cluster's size when the search began. A missing package is left out."""
+    """This machine's software, and the most that the cluster had at one time. A missing package is left out."""
     return Environment(
         versions=_versions(),
         python=platform.python_version(),

@@ -9,7 +9,8 @@ import sys
 import tempfile
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from fashion_model.config import TrainConfig
 from fashion_model.data import Split
 from fashion_model.result import EpochResult, TrainResult
+from search.assignment import Work, process_name
 from search.background import BackgroundCheckpoints
 from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, TrialFailed, first_line
@@ -53,7 +55,7 @@ class JobData:
 class JobResult:
     """Loss (nats an image), accuracy (fraction) and probabilities (n, 10) float32 on the images held out.
 
-    `model` is the bytes of a `.keras` file, empty unless the job asked to keep it.
+    `model` is the bytes of a `.keras` file, empty unless the job asked to keep it. `work` says who did it, and when.
     """
 
     train: TrainResult
@@ -62,6 +64,7 @@ class JobResult:
     probabilities: npt.NDArray[np.float32]
     predict_seconds: float
     model: bytes
+    work: Work = field(default_factory=Work)
 
 
 def run_job(job: Job, data: JobData, store: CheckpointStore) -> JobResult | Fault:
@@ -82,6 +85,7 @@ def _run(job: Job, data: JobData, store: CheckpointStore) -> JobResult:
     # TensorFlow loads here, in the worker: the driver never pays for it
     from fashion_model.training import Budget, evaluate, train
 
+    started, wall, cpu = datetime.now(UTC), time.perf_counter(), time.process_time()
     with BackgroundCheckpoints(store.of(job.key())) as checkpoints:
         model, result = train(job.config, data.train, None, Budget(job.epochs, job.seed), _require_finite, checkpoints)
     evaluate(model, data.held_out)  # the first call traces the graph, which is no part of the time to predict
@@ -97,6 +101,13 @@ def _run(job: Job, data: JobData, store: CheckpointStore) -> JobResult:
         probabilities=score.probabilities,
         predict_seconds=predict_seconds,
         model=_saved(model) if job.keep_model else b"",
+        work=Work(
+            worker=process_name(),
+            started=started.isoformat(timespec="milliseconds"),
+            seconds=time.perf_counter() - wall,
+            cpu_seconds=time.process_time() - cpu,
+            note=checkpoints.note(),
+        ),
     )
 
 

@@ -26,6 +26,7 @@ _WORTH: Final = 1.15  # more trials a GPU make each slower and share its memory:
 _IMAGES: Final = 6_144
 _EPOCHS: Final = 3  # the first one traces and is not counted
 _MOST_SECONDS: Final = 180.0
+_MACHINE_SECONDS: Final = 1200.0  # a cloud takes minutes to bring the first one
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def _rate(each: TrialResources, count: int) -> float | None:
     """Images a second of so many on one GPU. None where they do not fit."""
     group = placement_group([{"GPU": 1.0, "CPU": each.cpus * count}], strategy="STRICT_PACK")
     try:
-        ray.get(group.ready(), timeout=_MOST_SECONDS)
+        ray.get(group.ready(), timeout=_MACHINE_SECONDS)
         return _sum_of_rates(group, each, count)
     except ray.exceptions.RayError as error:  # out of memory, above all: then so many do not fit
         print(f"{count} trials on a GPU were tried and failed: {error}", file=sys.stderr)

@@ -79,7 +79,7 @@ class Pipeline:
                 searched = self._finalists(trainings, trials, data)
             with self._sessions.timed("retrain"):
                 finals = self._retrain(trainings, searched, data)
-            outcome = self._findings.outcome(_data_record(data, finals), site().size, searched, finals.runs)
+            outcome = self._findings.outcome(_data_record(data, finals), site().size(), searched, finals.runs)
         save_predictions(finals.predictions, self._folder.path / "predictions.npz")
         save_outcome(outcome, self._folder.outcome_file())
         self._folder.state_file().unlink(missing_ok=True)
@@ -109,7 +109,8 @@ class Pipeline:
         gpus = f" and {_count(site.each.gpus, 'GPU')}" if site.each.gpus else ""
         each = f"{_count(site.each.cpus, 'CPU')}{gpus} each, up to {_count(self._plan.epochs, 'epoch')}"
         measured = f"; {site.measured}" if site.measured else ""
-        self._progress.stage("trial", f"{each}, {site.concurrent} at a time{measured}")
+        grown = " once the cluster has grown" if site.grows else ""
+        self._progress.stage("trial", f"{each}, {site.concurrent} at a time{grown}{measured}")
 
     def _search(self, site: Callable[[], Site], data: _Data) -> tuple[TrialRecord, ...]:
         database = Database(self._settings.storage or sqlite_url(self._folder.study_file()))

@@ -8,10 +8,11 @@ import os
 import sys
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
 
+import ray
 from ray import tune
 
 from cluster.resources import TrialResources
@@ -19,24 +20,27 @@ from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 from search.assignment import Assignment, TrialPlan, Work
 from search.checkpoints import CheckpointStore
-from search.faults import POISONS_WORKER, Fault, TrialFailed
+from search.faults import POISONS_WORKER, Fault, StorageError, TrialFailed
 from search.job import Job, JobData, JobResult, run_job
 from search.trial import TrialRun
 from search.worker_memory import WorkerMemory
 
 REPLACE: Final = "replace_worker"
+UNSHARED: Final = "storage_is_not_shared"
 _PRIVATE: Final = 0o077  # what a run leaves is its owner's
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
-    """What a worker is made for: the plan of its trials, where their checkpoints lie, what it may use, and the bytes
-    that it may hold before a fresh one takes its place (None: see search/worker_memory.py)."""
+    """What a worker is made for: the plan of its trials, where their checkpoints lie, what it may use, the bytes that
+    it may hold before a fresh one takes its place (None: see search/worker_memory.py), and the driver's mark that it
+    must find among the checkpoints."""
 
     plan: TrialPlan
     store: CheckpointStore
     each: TrialResources
     most_bytes: int | None = None
+    mark: str = ""
 
 
 class TrialWorker(tune.Trainable):
@@ -53,6 +57,7 @@ class TrialWorker(tune.Trainable):
         prepare(worker.each)
         self._splits, self._worker = splits, worker
         self._memory = WorkerMemory((os.cpu_count() or 1) / worker.each.threads(), worker.most_bytes)
+        self._unshared = unshared(worker.store, worker.mark)
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -63,6 +68,8 @@ class TrialWorker(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train an epoch."""
+        if self._unshared:  # a trial that could not go on elsewhere is not begun
+            return {UNSHARED: self._unshared, "done": True} | self._told()
         try:
             with self._watched():
                 epoch, accuracy = next(self._epochs)
@@ -81,7 +88,7 @@ class TrialWorker(tune.Trainable):
 
     def _told(self) -> dict[str, Any]:
         """What every result says: the work done, and whether this process is to be replaced before the next trial."""
-        return _flat(self._run.work()) | {REPLACE: self._memory.is_too_much()}
+        return _flat(here(self._run.work())) | {REPLACE: self._memory.is_too_much()}
 
     def _begin(self, config: dict[str, Any]) -> None:
         assignment = Assignment(config["number"], config["lineage"], TrainConfig.from_dict(config["config"]))
@@ -106,9 +113,44 @@ class TrialWorker(tune.Trainable):
 
 
 def work_on_job(job: Job, data: JobData, worker: WorkerSetup) -> JobResult | Fault:
-    """A Ray task: do the job on the threads that it was given."""
+    """A Ray task: do the job on the threads that it was given.
+
+    Raises:
+        StorageError: when its machine does not reach the checkpoints.
+    """
     prepare(worker.each)
-    return run_job(job, data, worker.store)
+    require_shared(worker.store, worker.mark)
+    result = run_job(job, data, worker.store)
+    return result if isinstance(result, Fault) else replace(result, work=here(result.work))
+
+
+def require_shared(store: CheckpointStore, mark: str) -> None:
+    """A Ray task too: look for the driver's mark among the checkpoints.
+
+    Raises:
+        StorageError: when this machine finds another place there, or none.
+    """
+    message = unshared(store, mark)
+    if message:
+        raise StorageError(message)
+
+
+def unshared(store: CheckpointStore, mark: str) -> str:
+    """What is wrong where this machine does not reach the driver's checkpoints; else empty."""
+    found = store.missing(mark) if mark else ""
+    return found and (
+        f"Checkpoints must lie where every machine of the cluster reaches them. Received: {store.root}, where the "
+        f"machine {ray.util.get_node_ip_address()} does not find what the driver has written: {found}. Name a bucket, "
+        "as in --storage-path s3://BUCKET/PATH, or a folder that all machines share."
+    )
+
+
+def here(work: Work) -> Work:
+    """The work, with the machine and the GPUs that Ray has given to this process."""
+    if not ray.is_initialized():
+        return work
+    context = ray.get_runtime_context()
+    return replace(work, node=context.get_node_id(), gpus=tuple(context.get_accelerator_ids().get("GPU", ())))
 
 
 def work_of(result: Mapping[str, Any]) -> Work:
@@ -119,6 +161,8 @@ def work_of(result: Mapping[str, Any]) -> Work:
         seconds=result.get("work_seconds", 0.0),
         cpu_seconds=result.get("work_cpu_seconds", 0.0),
         note=result.get("note", ""),
+        node=result.get("node", ""),
+        gpus=tuple(result.get("gpus", ())),
     )
 
 
@@ -132,6 +176,8 @@ def prepare(each: TrialResources) -> None:
     pipeline.use_threads(each.threads())
     if 0 < each.gpus < 1:
         pipeline.share_gpu(each.gpus)
+    if each.gpus > 1 and pipeline.prepare_gpus():
+        pipeline.replicas.use()
 
 
 @cache
@@ -167,4 +213,6 @@ def _flat(work: Work) -> dict[str, Any]:
         "work_seconds": work.seconds,
         "work_cpu_seconds": work.cpu_seconds,
         "note": work.note,
+        "node": work.node,
+        "gpus": work.gpus,
     }

@@ -37,7 +37,8 @@ class TrialRecord:
 
     `value` is the validation accuracy (fraction) after the last epoch of a COMPLETE trial, else None.
     `intermediate` holds (epoch from 1, validation accuracy) pairs in order. `reason` says why a trial
-    is PRUNED or FAIL, and is empty for COMPLETE. `worker` is host and process id, empty if none took it.
+    is PRUNED or FAIL, and is empty for COMPLETE. `worker` is host and process id, empty if none took it; `node` is
+    Ray's identifier of its machine and `gpus` are those it had there, empty without Ray or without GPUs.
     Times are ISO-8601 UTC; `seconds` is the time on the worker, `cpu_seconds` its process's CPU time.
     `config` is None only for a trial that failed before a valid configuration existed.
 
@@ -62,6 +63,8 @@ class TrialRecord:
     attempts: int = 1
     note: str = ""
     lineage: int | None = None
+    node: str = ""
+    gpus: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +88,7 @@ class FinalRun:
     """One retraining on all training images. `test_loss` in nats an image, `test_accuracy` a fraction.
 
     `predict_seconds` is the wall time to predict the test images; `model_file` is relative to the run folder
-    and `model_sha256` the hash of its bytes.
+    and `model_sha256` the hash of its bytes. Where and when it ran is told as of a trial; empty in older runs.
     """
 
     model: ModelName
@@ -95,6 +98,11 @@ class FinalRun:
     predict_seconds: float
     model_file: str
     model_sha256: str
+    worker: str = ""
+    node: str = ""
+    gpus: tuple[str, ...] = ()
+    started: str = ""
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,6 +129,11 @@ def _final_run(name: ModelName, index: int, result: JobResult, run_dir: Path) ->
         predict_seconds=result.predict_seconds,
         model_file=model_file,
         model_sha256=hashlib.sha256(result.model).hexdigest(),
+        worker=result.work.worker,
+        node=result.work.node,
+        gpus=result.work.gpus,
+        started=result.work.started,
+        ended=result.work.ended(),
     )
 
 

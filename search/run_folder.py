@@ -159,6 +159,8 @@ def _row(trial: TrialRecord) -> dict[str, object]:
         "attempts": trial.attempts,
         "note": trial.note,
         "worker": trial.worker,
+        "node": trial.node,
+        "gpus": " ".join(trial.gpus),
         "started": trial.started,
         "ended": trial.ended,
         "seconds": trial.seconds,

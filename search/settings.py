@@ -84,6 +84,9 @@ class Settings:
         for field, least in _LEAST.items():
             value = getattr(self, field)
             _require(value is None or value >= least, field, value, f"at least {least:g}")
+        gpus = self.gpus_per_trial
+        whole = gpus is None or gpus <= 1 or gpus == int(gpus)
+        _require(whole, "gpus-per-trial", gpus, "a share of one GPU, or a whole number of them")
         url = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
         shown = without_password(self.storage or "")
         _require(self.storage is None or _STORAGE.fullmatch(self.storage), "storage", shown, url)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from cluster.resources import ClusterSize, TrialResources, concurrent_trials, trial_resources
+from cluster.resources import ClusterSize, TrialResources, trial_resources
 from search.checkpoints import CheckpointStore
+from search.faults import StorageError
 from search.interrupt import catch_signals
 from search.place import Place
 from search.settings import Settings
@@ -16,15 +17,17 @@ from search.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place to train, what it is made of, what each training takes of it, and how many run at a time.
+    """A place to train, what each training takes of it, and how many run at a time, once the cluster has grown to it.
 
-    `measured` says what the share of a GPU rests on, where it was measured.
+    `size` tells what it is made of: the most that was there at one time. `measured` says what the share of a GPU rests
+    on, where it was measured.
     """
 
     place: Place
-    size: ClusterSize
+    size: Callable[[], ClusterSize]
     each: TrialResources
     concurrent: int
+    grows: bool = False
     measured: str = ""
 
 
@@ -32,7 +35,8 @@ class Site:
 def sites(settings: Settings, store: CheckpointStore) -> Iterator[Callable[[], Site]]:
     """For the body, a function that gives the site, opening it the first time.
 
-    The function raises what connecting raises: ConnectError, ResourceError.
+    The function raises what connecting raises: ConnectError, ResourceError; and StorageError, where the checkpoints of
+    a cluster would lie on one machine of it.
     """
     opened: list[Site] = []
     with ExitStack() as stack:
@@ -50,32 +54,55 @@ def _local(store: CheckpointStore) -> Site:
 
     # TensorFlow spreads one training over every core here
     size = ClusterSize(cpus=float(os.cpu_count() or 1), gpus=0.0, nodes=1)
-    return Site(InProcess(store), size, TrialResources(size.cpus, 0.0), 1)
+    return Site(InProcess(store), lambda: size, TrialResources(size.cpus, 0.0), 1)
 
 
 def _on_ray(settings: Settings, store: CheckpointStore, stack: ExitStack) -> Site:
     # Ray loads here, so that --local works without it
+    from cluster.capacity import cluster_capacity
     from cluster.connect import connected
 
-    size = stack.enter_context(connected(settings.address, meanwhile=_load_tune))
+    stack.enter_context(connected(settings.address, meanwhile=_load_tune))
     catch_signals()  # ray.init has set a SIGTERM handler of its own
     from search.on_ray import OnRay
 
+    capacity = cluster_capacity()
+    require_shared_storage(settings, capacity.now().nodes, capacity.can_grow())
+    capacity.settle()
+    most = capacity.most()
     share, measured = settings.gpus_per_trial, ""
-    if share is None and settings.trials > size.gpus > 0:
-        share, measured = _measured_share(size)
-    each = trial_resources(size, settings.cpus_per_trial, share)
-    concurrent = settings.max_concurrent or concurrent_trials(size, each)
-    return Site(OnRay(each, concurrent, store), size, each, concurrent, measured)
+    if share is None and settings.trials > most.gpus > 0:
+        share, measured = _measured_share(most)
+    each = trial_resources(most, settings.cpus_per_trial, share)
+    if settings.max_concurrent is None:
+        capacity.require_room(each)
+    place = OnRay(each, settings.max_concurrent or (lambda: capacity.room(each)), store)
+    concurrent = settings.max_concurrent or capacity.room(each)
+    return Site(place, capacity.largest, each, concurrent, capacity.can_grow(), measured)
+
+
+def require_shared_storage(settings: Settings, machines: int, can_grow: bool) -> None:
+    """Trials move from machine to machine, and go on from their checkpoints: these must lie where each one reaches.
+
+    Raises:
+        StorageError: when they would lie on the driver's own machine, of several.
+    """
+    if settings.storage_path is None and (machines > 1 or can_grow):
+        grows = " that starts more when trials wait" if can_grow else ""
+        raise StorageError(
+            "On a cluster, checkpoints must lie where all of its machines reach them. Received: no --storage-path, on "
+            f"a cluster of {machines} {'machine' if machines == 1 else 'machines'}{grows}. Name a bucket, as in "
+            "--storage-path s3://BUCKET/PATH, or a folder that all machines share."
+        )
 
 
 def _load_tune() -> None:
     import search.on_ray  # noqa: F401  # 0.6 s
 
 
-def _measured_share(size: ClusterSize) -> tuple[float, str]:
+def _measured_share(most: ClusterSize) -> tuple[float, str]:
     """A trial's share of a GPU, and the measurement it rests on; a whole one where nothing could be measured."""
     from search.packing import measure_packing
 
-    packing = measure_packing(size.cpus // size.gpus)
+    packing = measure_packing(most.cpus_a_gpu() // 1)
     return (packing.share(), str(packing)) if packing.rates else (1.0, "")

@@ -82,7 +82,7 @@ class End:
         """The end that is stored with a trial."""
         stored = trial.user_attrs.get(END, {})
         again, work = stored.get("again"), stored.get("work", {})
-        return cls(reason=stored.get("reason", ""), again=Line(**again) if again else None, work=Work(**work))
+        return cls(reason=stored.get("reason", ""), again=Line(**again) if again else None, work=Work.of(work))
 
     @classmethod
     def by(cls, fault: Fault, number: int, line: Line, epochs: int, work: Work) -> End:
@@ -93,8 +93,8 @@ class End:
         return cls(reason=f"{fault}{last}", work=work)
 
     def stored(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return asdict(self)
+        """As JSON takes it, and gives it back."""
+        return asdict(self) | {"work": asdict(self.work) | {"gpus": list(self.work.gpus)}}
 
 
 def is_result(trial: FrozenTrial) -> bool:
@@ -133,6 +133,8 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         attempts=line.attempt,
         lineage=line.first if line.follows is not None else None,
         note=end.work.note,
+        node=end.work.node,
+        gpus=end.work.gpus,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile
@@ -16,6 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from fashion_model.result import TrainResult
+from search.assignment import Work
 from search.checkpoints import CheckpointStore
 from search.faults import Fault
 from search.job import Job, JobData, JobResult
@@ -36,6 +37,7 @@ class _Kept:
     accuracy: float
     predict_seconds: float
     arrays_sha256: str
+    work: Work = field(default_factory=Work)
     schema: int = _SCHEMA
 
 
@@ -89,6 +91,7 @@ class Trainings:
             accuracy=result.accuracy,
             predict_seconds=result.predict_seconds,
             arrays_sha256=digest,
+            work=result.work,
         )
         save_record(kept, self.folder / f"{job.key()}.json")
 
@@ -103,4 +106,4 @@ class Trainings:
                 probabilities, model = arrays["probabilities"], arrays["model"].tobytes()
         except (RecordError, OSError, ValueError, KeyError, BadZipFile):
             return None
-        return JobResult(kept.train, kept.loss, kept.accuracy, probabilities, kept.predict_seconds, model)
+        return JobResult(kept.train, kept.loss, kept.accuracy, probabilities, kept.predict_seconds, model, kept.work)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
-import socket
 import sys
 import time
 import traceback
@@ -15,7 +13,7 @@ from fashion_model.checkpoint import Checkpoints
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 from fashion_model.result import EpochResult
-from search.assignment import Assignment, TrialPlan, Work
+from search.assignment import Assignment, TrialPlan, Work, process_name
 from search.background import BackgroundCheckpoints
 from search.checkpoints import CheckpointStore
 from search.faults import Cause, TrialFailed, first_line
@@ -53,7 +51,7 @@ class TrialRun:
     def work(self) -> Work:
         """The work done so far."""
         return Work(
-            worker=f"{socket.gethostname()}:{os.getpid()}",
+            worker=process_name(),
             started=self._started.isoformat(timespec="milliseconds"),
             seconds=self.seconds(),
             cpu_seconds=time.process_time() - self._cpu,

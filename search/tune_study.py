@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +19,9 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from search.assignment import TrialPlan
-from search.faults import Cause, Fault, SearchBroken
+from search.faults import Cause, Fault, SearchBroken, StorageError
 from search.interrupt import is_pending
-from search.ray_worker import REPLACE, work_of
+from search.ray_worker import REPLACE, UNSHARED, work_of
 from search.study import SearchStudy
 
 METRIC: Final = "validation_accuracy"
@@ -41,12 +41,16 @@ _TIMER_SLACK: Final = 0.9  # the worker's clock starts before the driver hears o
 
 @dataclass(slots=True)
 class Assigned:
-    """Which trial of the study each Tune trial runs, since when, on which actor, and what is known to have ended it."""
+    """Which trial of the study each Tune trial runs, since when, on which actor, and what is known to have ended it.
+
+    `unshared` is what a worker said whose machine does not reach the checkpoints.
+    """
 
     numbers: dict[str, int] = field(default_factory=dict)
     started: dict[str, float] = field(default_factory=dict)
     actors: dict[str, str] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
+    unshared: str = ""
 
     def fault_of(self, trial_id: str) -> Fault:
         """What ended a Tune trial that ended without a result."""
@@ -75,11 +79,11 @@ class _NotSaved:
 
 
 class StudySearcher(_NotSaved, Searcher):
-    """Hands out the study's trials, and tells it how each ended."""
+    """Hands out the study's trials, as many at a time as there is `room` for, and tells it how each ended."""
 
-    def __init__(self, study: SearchStudy, assigned: Assigned, total: int) -> None:
+    def __init__(self, study: SearchStudy, assigned: Assigned, total: int, room: Callable[[], int]) -> None:
         super().__init__(metric=METRIC, mode="max")
-        self._study, self._assigned, self._total = study, assigned, total
+        self._study, self._assigned, self._total, self._room = study, assigned, total, room
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         """Accept what TuneConfig says: the study already knows it."""
@@ -89,7 +93,7 @@ class StudySearcher(_NotSaved, Searcher):
         """The next trial, as the worker expects it; None while those under way may be enough."""
         if self._study.counts.ended() >= self._total:
             return Searcher.FINISHED
-        if self._study.left(self._total) <= 0:
+        if self._study.left(self._total) <= 0 or len(self._assigned.numbers) >= self._room():
             return None
         assignment = self._study.ask()
         self._assigned.numbers[trial_id] = assignment.number
@@ -104,6 +108,9 @@ class StudySearcher(_NotSaved, Searcher):
         number = self._assigned.numbers.pop(trial_id)
         if error or result is None:
             self._study.fail(number, self._assigned.fault_of(trial_id))
+        elif UNSHARED in result:  # StudyWatch ends the search: none of its trials is to blame
+            self._assigned.unshared = result[UNSHARED]
+            self._study.fail(number, Fault(Cause.INTERRUPTED))
         elif "failure" in result:
             self._study.fail(number, Fault(Cause(result["cause"]), result["failure"]), work_of(result))
         elif "epoch" not in result:
@@ -186,10 +193,13 @@ class StudyWatch(_NotSaved, tune.Callback):
 
         Raises:
             Stopped: when a signal has come.
+            StorageError: when a machine does not reach the checkpoints.
             SearchBroken: when trials have waited too long, with not one running.
         """
         if is_pending():
             raise Stopped
+        if self._assigned.unshared:
+            raise StorageError(self._assigned.unshared)
         numbers = self._assigned.numbers
         # the last of them begin last: as a rule this ends at one of the first that it looks at, of 10,000
         under_way = (trial for trial in reversed(trials) if trial.trial_id in numbers)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from cluster.resources import ClusterSize, ResourceError, TrialResources, concurrent_trials, trial_resources
+from cluster.resources import (
+    ClusterSize,
+    Machine,
+    ResourceError,
+    TrialResources,
+    concurrent_trials,
+    trial_resources,
+)
 
 LAPTOP = ClusterSize(cpus=2.0, gpus=0.0, nodes=1)
 GPU_BOX = ClusterSize(cpus=48.0, gpus=4.0, nodes=1)
@@ -33,6 +40,41 @@ def test_defaults_use_every_gpu_else_every_core(
 def test_a_trial_that_fits_nowhere_is_refused_with_the_remedy() -> None:
     with pytest.raises(ResourceError, match=r"1 CPUs and 1 GPUs a trial, .* has 2 CPUs and 0 GPUs.*Lower"):
         concurrent_trials(LAPTOP, trial_resources(LAPTOP, None, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("machine", "each", "fitting"),
+    [
+        (Machine(48.0, 4.0), TrialResources(12.0, 1.0), 4),
+        (Machine(48.0, 4.0), TrialResources(12.0, 2.0), 2),
+        (Machine(48.0, 3.0), TrialResources(12.0, 2.0), 1),
+        (Machine(48.0, 4.0), TrialResources(1.0, 0.25), 16),
+        (Machine(48.0, 4.0), TrialResources(1.0, 1 / 3), 12),
+        (Machine(48.0, 4.0), TrialResources(1.0, 0.3), 12),  # three on each GPU: a tenth of each is left over
+        (Machine(6.0, 4.0), TrialResources(1.0, 0.25), 6),
+        (Machine(4.0, 0.0), TrialResources(0.1, 0.0), 40),
+        (Machine(0.0, 0.0), TrialResources(1.0, 0.0), 0),
+        (Machine(8.0, 0.0), TrialResources(1.0, 1.0), 0),
+    ],
+)
+def test_no_trial_is_spread_over_two_machines_and_no_share_over_two_gpus(
+    machine: Machine, each: TrialResources, fitting: int
+) -> None:
+    assert each.fitting(machine) == fitting
+
+
+def test_what_fits_a_cluster_is_what_fits_its_machines_one_by_one() -> None:
+    """Together they have 12 GPUs, which would be enough for six."""
+    size = ClusterSize(cpus=96.0, gpus=12.0, nodes=4, machines=(Machine(24.0, 3.0),) * 4)
+    assert concurrent_trials(size, TrialResources(2.0, 2.0)) == 4
+
+
+def test_the_cores_of_a_machine_without_gpus_are_no_share_of_a_gpu() -> None:
+    head, worker = Machine(64.0, 0.0), Machine(8.0, 4.0)
+    size = ClusterSize(cpus=72.0, gpus=4.0, nodes=2, machines=(head, worker))
+    assert trial_resources(size, None, None) == TrialResources(2.0, 1.0)
+    assert trial_resources(size, None, 2.0) == TrialResources(4.0, 2.0)
+    assert trial_resources(size, None, 0.25) == TrialResources(1.0, 0.25)
 
 
 def test_a_trial_has_a_thread_for_each_whole_core() -> None:

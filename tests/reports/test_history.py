@@ -62,6 +62,7 @@ def test_workers_are_numbered_and_their_hosts_never_named() -> None:
     assert names.label("") == "—"
     cleaned = names.clean("worker gpu-box-7:4711 died on gpu-box-8, see /home/ann/runs/a/log.txt")
     assert cleaned == "worker worker 1 died on host, see …/log.txt"
+    assert names.clean("the machine 10.0.31.7 is lost (Ray 2.60.0.1x)") == "the machine host is lost (Ray 2.60.0.1x)"
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_the_page_asks_nothing_of_the_network_and_runs_no_script(text: str, page
 
 def test_every_picture_has_a_name_and_a_description(text: str) -> None:
     pictures = re.findall(r"<svg [^>]*>.*?</svg>", text, flags=re.DOTALL)
-    assert len(pictures) == 7
+    assert len(pictures) == 8
     assert all('role="img"' in picture and "<title " in picture and "<desc " in picture for picture in pictures)
 
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from fashion_model.data import TrainingSplits
 from fashion_model.result import EpochResult, TrainResult
-from search.assignment import TrialPlan
+from search.assignment import TrialPlan, Work
 from search.faults import Fault
 from search.job import Job, JobData, JobResult
 from search.study import SearchStudy
 
+STARTED = "2026-01-01T00:00:00.250+00:00"
 EPOCH = EpochResult(
     epoch=1,
     train_loss=0.5,
@@ -34,6 +35,7 @@ def result(job: Job) -> JobResult:
         probabilities=np.full((6, 10), job.seed / 10, np.float32),
         predict_seconds=0.5,
         model=b"PK\x03\x04 model %d\x00" % job.seed,
+        work=Work(worker=f"host:{job.seed}", started=STARTED, seconds=90.5, node="ab", gpus=("0", "1")),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from search import checkpoints
 from search.checkpoints import CheckpointStore
 from search.faults import StorageError
 
@@ -165,3 +166,32 @@ def test_a_state_that_cannot_be_read_leaves_a_note_and_the_training_begins_anew(
     checkpoints = store.of("a")
     assert checkpoints.load() is None
     assert checkpoints.note().startswith("checkpoint not read: ")
+
+
+def test_a_driver_s_mark_is_found_in_its_place_and_missed_in_another(
+    store: CheckpointStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "_PAUSE_SECONDS", 0.0)
+    mark = store.mark()
+    assert store.missing(mark) == ""
+    elsewhere = CheckpointStore(str(tmp_path / "elsewhere"))
+    assert "No such file" in elsewhere.missing(mark)
+    other = elsewhere.mark()
+    assert other != mark
+    assert elsewhere.missing(mark) == "another driver's mark"
+    (folder_of(elsewhere) / ".driver").write_bytes(b"")
+    assert elsewhere.missing(mark) == "an empty file"
+
+
+def test_a_mark_that_shows_late_is_waited_for(store: CheckpointStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark = store.mark()
+    file = folder_of(store) / ".driver"
+    file.unlink()
+    monkeypatch.setattr("time.sleep", lambda seconds: file.write_text(mark) if seconds else None)
+    assert store.missing(mark) == ""
+
+
+def test_a_place_that_takes_no_mark_is_no_place_for_checkpoints(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError, match=r"Checkpoints must be writable. Received: .*Check --storage-path"):
+        CheckpointStore(str(tmp_path / "file")).mark()

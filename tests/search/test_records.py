@@ -36,6 +36,7 @@ from search.records import (
 GOLDEN = Path(__file__).parent / "golden" / "outcome.json"
 GOLDEN_STATE = GOLDEN.with_name("state.json")
 BEFORE_ATTEMPTS = GOLDEN.with_name("outcome-before-attempts.json")
+BEFORE_NODES = GOLDEN.with_name("outcome-before-nodes.json")
 
 
 def complete_trial() -> TrialRecord:
@@ -120,6 +121,7 @@ def outcome() -> SearchOutcome:
 
 def state() -> SearchState:
     again = replace(complete_trial(), number=3, attempts=2, note="a checkpoint was discarded", lineage=0)
+    again = replace(again, node="ab" * 28, gpus=("0", "3"))
     return SearchState(
         study="s",
         command="python -m search.run --trials 4",
@@ -165,6 +167,15 @@ def test_an_outcome_written_before_trials_counted_their_attempts_is_still_read()
     read = load_outcome(BEFORE_ATTEMPTS)
     assert read == outcome()
     assert [(trial.attempts, trial.note, trial.lineage) for trial in read.trials] == [(1, "", None)] * 2
+
+
+def test_an_outcome_written_before_machines_were_noted_is_still_read() -> None:
+    read = load_outcome(BEFORE_NODES)
+    assert read == outcome()
+    assert [(trial.node, trial.gpus) for trial in read.trials] == [("", ())] * 2
+    assert [(run.worker, run.node, run.gpus, run.started, run.ended) for run in read.finals] == [
+        ("", "", (), "", "")
+    ] * 2
 
 
 def test_a_state_comes_back_equal_and_its_form_is_the_golden_one(tmp_path: Path) -> None:

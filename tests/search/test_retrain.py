@@ -19,7 +19,7 @@ from search.retrain import FinalData, FinalPlan, Finals, job_count, retrain
 from search.seeds import Stream, derive
 from search.trainings import Trainings
 
-from .somewhere import Somewhere, result
+from .somewhere import STARTED, Somewhere, result
 
 BEST = replace(REFERENCE, dense_units=64)
 PLAN = FinalPlan(epochs=3, seeds=2, seed=5)
@@ -57,6 +57,8 @@ def test_both_models_are_trained_on_the_same_seeds_and_every_model_is_kept(data:
         ("best", SEEDS[1], "models/best-2.keras"),
     ]
     for run in found.runs:
+        assert (run.worker, run.node, run.gpus) == (f"host:{run.train.seed}", "ab", ("0", "1"))
+        assert (run.started, run.ended) == (STARTED, "2026-01-01T00:01:30.750+00:00")
         assert hashlib.sha256((data.run_dir / run.model_file).read_bytes()).hexdigest() == run.model_sha256
     assert found.predictions.images.shape == (10_000, 28, 28)
 

@@ -164,6 +164,8 @@ def test_trials_csv_has_a_line_a_trial_with_status_and_configuration(tmp_path: P
         cpu_seconds=8.0,
         attempts=2,
         note="a checkpoint was discarded",
+        node="abcd",
+        gpus=("0", "3"),
     )
     with run_folder(settings(tmp_path), resume=False) as folder:
         folder.write_config(settings(tmp_path))
@@ -174,6 +176,7 @@ def test_trials_csv_has_a_line_a_trial_with_status_and_configuration(tmp_path: P
     assert (row["value"], row["epochs"], row["last_value"]) == ("", "1", "0.5")
     assert (row["optimizer"], row["base_filters"]) == ("adam", "32")
     assert (row["attempts"], row["note"]) == ("2", "a checkpoint was discarded")
+    assert (row["worker"], row["node"], row["gpus"]) == ("host:1", "abcd", "0 3")
 
 
 def test_a_driver_killed_before_its_study_began_leaves_the_name_free(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from search.settings import Settings, SettingsError, as_toml, read_file, read_ru
         ({"name": "x" * 65}, r"--name must be"),
         ({"cpus_per_trial": 0.1}, r"--cpus-per-trial must be at least 0.5. Received: 0.1."),
         ({"gpus_per_trial": -0.5}, r"--gpus-per-trial must be at least 0. Received: -0.5."),
+        ({"gpus_per_trial": 1.5}, r"--gpus-per-trial must be a share of one GPU, or a whole number .*Received: 1.5."),
         ({"max_concurrent": 0}, r"--max-concurrent must be at least 1"),
         ({"trial_timeout": 0.5}, r"--trial-timeout must be at least 1. Received: 0.5."),
         ({"time_budget": 0}, r"--time-budget must be at least 1. Received: 0."),

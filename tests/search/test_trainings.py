@@ -39,7 +39,7 @@ def equal(one: JobResult | Fault, other: JobResult | Fault) -> bool:
     assert isinstance(other, JobResult)
     np.testing.assert_array_equal(one.probabilities, other.probabilities)
     assert one.probabilities.dtype == other.probabilities.dtype == np.float32
-    rest = [(r.train, r.loss, r.accuracy, r.predict_seconds, r.model) for r in (one, other)]
+    rest = [(r.train, r.loss, r.accuracy, r.predict_seconds, r.model, r.work) for r in (one, other)]
     return rest[0] == rest[1]
 
 

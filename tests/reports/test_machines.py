@@ -1,0 +1,104 @@
+"""Machines and GPUs: what ran where, when, and how busy each was."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reports.findings import findings
+from reports.machines import Machines, machines
+from reports.page import make_report, render
+from search.records import FinalRun, SearchOutcome, TrialRecord
+from tests.reports.conftest import Finish, Plan
+
+FIRST, SECOND = "aa" * 28, "bb" * 28
+
+
+def at(trial: TrialRecord, start: str, seconds: float, node: str, *gpus: str) -> TrialRecord:
+    """The trial, on these GPUs of that node from `start` on (minutes and seconds)."""
+    started = f"2026-01-05T09:{start}.000+00:00"
+    return replace(trial, started=started, seconds=seconds, worker="host:1", node=node, gpus=gpus)
+
+
+def final_at(run: FinalRun, start: str, end: str, node: str, *gpus: str) -> FinalRun:
+    day = "2026-01-05T10:"
+    return replace(run, started=f"{day}{start}+00:00", ended=f"{day}{end}+00:00", worker="host:9", node=node, gpus=gpus)
+
+
+@pytest.fixture
+def outcome(make: Finish) -> SearchOutcome:
+    """Two machines with GPUs: two trials share one GPU, one trial has two, and the search lasts 200 s."""
+    made = make(Plan()).outcome
+    a, b, c, d = made.trials[:4]
+    trials = (
+        at(a, "00:00", 100, FIRST, "0"),
+        at(b, "00:20", 60, FIRST, "0"),
+        at(c, "01:40", 50, FIRST, "0"),
+        at(d, "02:00", 80, SECOND, "0", "1"),
+    )
+    return replace(made, trials=trials, finals=(final_at(made.finals[0], "00:00", "02:00", SECOND, "1"),))
+
+
+def told(numbers: Machines) -> list[tuple[object, ...]]:
+    return [(device.node, device.name, device.trials, device.retrainings) for device in numbers.devices]
+
+
+def test_each_gpu_has_its_trials_and_retrainings(outcome: SearchOutcome) -> None:
+    numbers = machines(outcome)
+    assert told(numbers) == [("node 1", "GPU 0", 3, 0), ("node 2", "GPU 0", 1, 0), ("node 2", "GPU 1", 1, 1)]
+    assert (numbers.nodes, numbers.gpus, numbers.span_seconds) == (2, 3, 200.0)
+
+
+def test_a_gpu_is_busy_while_some_trial_is_on_it_and_counts_how_many(outcome: SearchOutcome) -> None:
+    shared, *pair = machines(outcome).devices
+    assert (shared.spans, shared.busy_seconds) == (((0.0, 150.0),), 150.0)
+    assert shared.busy_share == pytest.approx(0.75)
+    assert shared.at_once == pytest.approx(210 / 150)
+    for device in pair:
+        assert (device.first, device.last, device.at_once) == (120.0, 200.0, 1.0)
+        assert device.busy_share == pytest.approx(0.4)
+    assert machines(outcome).busy_share == pytest.approx((0.75 + 0.4 + 0.4) / 3)
+
+
+def test_a_pause_between_two_trials_is_not_busy(outcome: SearchOutcome) -> None:
+    a, b, *_ = outcome.trials
+    trials = (at(a, "00:00", 30, FIRST), at(b, "01:00", 30, FIRST))
+    (device,) = machines(replace(outcome, trials=trials, finals=())).devices
+    assert (device.name, device.spans) == ("CPU", ((0.0, 30.0), (60.0, 90.0)))
+    assert device.busy_share == pytest.approx(60 / 90)
+
+
+def test_retrainings_that_are_listed_for_both_models_ran_once(outcome: SearchOutcome) -> None:
+    twice = (*outcome.finals, *(replace(run, model="best") for run in outcome.finals))
+    assert told(machines(replace(outcome, finals=twice))) == told(machines(outcome))
+
+
+def test_in_older_runs_the_host_stands_for_the_machine(make: Finish) -> None:
+    numbers = machines(make(Plan()).outcome)
+    assert [(device.node, device.name) for device in numbers.devices] == [("node 1", "CPU"), ("node 2", "CPU")]
+    assert sum(device.trials for device in numbers.devices) == 14
+    assert sum(device.retrainings for device in numbers.devices) == 0
+
+
+def test_the_page_shows_a_row_a_gpu_and_names_no_machine(make: Finish, outcome: SearchOutcome) -> None:
+    finished = make(Plan())
+    trials = (*outcome.trials, *finished.outcome.trials[4:])
+    trials = tuple(replace(trial, node=trial.node or FIRST, gpus=trial.gpus or ("3",)) for trial in trials)
+    report = make_report(replace(finished.outcome, trials=trials), finished.predictions)
+    page = render(report)
+    assert page.count('<th scope="row">node 1</th>') == 2
+    assert page.count('<th scope="row">node 2</th>') == 2
+    assert report.findings.machines in page
+    assert report.findings.machines.startswith("4 GPUs of 2 machines, busy ")
+    assert FIRST not in page
+    assert SECOND not in page
+
+
+def test_one_machine_without_gpus_needs_no_table(make: Finish) -> None:
+    finished = make(Plan())
+    trials = tuple(replace(trial, worker="host:1") for trial in finished.outcome.trials)
+    report = make_report(replace(finished.outcome, trials=trials), finished.predictions)
+    assert report.figures.machines is None
+    assert "machines-table" not in render(report)
+    assert findings(report.comparison, report.search, report.cost, report.checks).machines.startswith("1 machine, busy")
