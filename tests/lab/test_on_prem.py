@@ -26,7 +26,7 @@ def test_one_command_starts_the_machines_searches_fetches_the_report_and_takes_a
         clock.mark("laptop, head and workers are on")
         size = ("--trials", str(TRIALS), "--train-size", "600", "--epochs", str(EPOCHS), "--pruner", "none")
         final = ("--finalists", "1", "--retrain-seeds", "1", "--data-dir", str(DATA), "--down")
-        each = ("--cpus-per-trial", "1", "--gpus-per-trial", "1", "--max-concurrent", str(WORKERS))
+        each = ("--cpus-per-trial", "1", "--gpus-per-trial", "1")
         where = ("--cluster", str(file), "--name", "own", "--storage-path", "/mnt/shared/checkpoints")
         ended = submit(lab, *where, *size, *final, *each)
         clock.mark("`ray up`, search, report, `ray down`")
