@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -30,14 +31,19 @@ def aws_knows_the_request(file: ClusterFile) -> Iterator[Finding]:
             "Run `make env EXTRAS=aws`.",
         )
         return
-    from botocore.session import get_session
-
-    model = get_session().get_service_model("ec2")
+    model = _ec2()
     request = model.operation_model("RunInstances").input_shape
     instance_types = frozenset(model.shape_for("InstanceType").enum)
     for group in file.groups:
         yield from _node_config(file, group, request)
         yield from _instance_type(file, group, instance_types)
+
+
+@cache  # 0.2 s for each file otherwise
+def _ec2() -> Any:
+    from botocore.session import get_session
+
+    return get_session().get_service_model("ec2")
 
 
 def _node_config(file: ClusterFile, group: NodeGroup, request: Any) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """The shipped cluster/config.yaml from `ray up` to `ray down`, with a search on real images in between.
 
-    pytest -m lab -s tests/lab/test_cloud.py      prints what took how long
+    pytest -m lab tests/lab/test_cloud.py      prints what took how long
 
 The story happens once, in a fixture; each test says one thing about it.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,13 +94,13 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story() -> Iterator[Story]:
+def story(show: Callable[[str], None]) -> Iterator[Story]:
     with laboratory(WORKERS) as lab:
         told = Story(lab, Clock(), Checkpoints(lab.shared / "checkpoints" / "lab" / "checkpoints"))
         told.checkpoints.start()
         try:
             _happen(told)
-            print(f"\n{told.clock.table()}")
+            show(told.clock.table())
             yield told
         finally:
             told.checkpoints.closing.set()

@@ -1,9 +1,11 @@
 """The shipped cluster/on-prem.yaml on machines of one's own: Ray's provider `local`, from `ray up` to `ray down`.
 
-pytest -m lab -s tests/lab/test_on_prem.py      prints what took how long
+pytest -m lab tests/lab/test_on_prem.py      prints what took how long
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 
@@ -18,7 +20,9 @@ WORKERS, TRIALS, EPOCHS = 2, 4, 2
 
 @pytest.mark.lab
 @pytest.mark.timeout(360)
-def test_one_command_starts_the_machines_searches_fetches_the_report_and_takes_all_down() -> None:
+def test_one_command_starts_the_machines_searches_fetches_the_report_and_takes_all_down(
+    show: Callable[[str], None],
+) -> None:
     with laboratory(WORKERS) as lab:
         clock = Clock()
         set_up(lab)
@@ -30,7 +34,7 @@ def test_one_command_starts_the_machines_searches_fetches_the_report_and_takes_a
         where = ("--cluster", str(file), "--name", "own", "--storage-path", "/mnt/shared/checkpoints")
         ended = submit(lab, *where, *size, *final, *each)
         clock.mark("`ray up`, search, report, `ray down`")
-        print(f"\n{clock.table()}")
+        show(clock.table())
 
         assert ended.returncode == 0, ended.stderr
         assert ended.stdout == "runs/own/report.html\n"
