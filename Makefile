@@ -47,11 +47,11 @@ lint: $(VENV)/requirements-dev.lock  ## ruff, mypy --strict, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# The fast tests and lint first, to fail early. Then every tier in one run, so that the closing line counts them all:
+# Lint first, to fail early. Then every tier in one run, so that the closing line counts them all:
 # a test that cannot run on this machine (no root, no browser, no GPU) skips itself and says why.
-test: $(VENV)/requirements-dev.lock  ## everything: the fast tests, lint, then every tier this machine can run
+test: $(VENV)/requirements-dev.lock  ## everything: lint, then every tier of tests that this machine can run
 	@$(MAKE) --no-print-directory data
-	@$(MAKE) --no-print-directory fast lint ARGS=
+	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest $(ARGS)
 
 bench:  ## what the service does with the hardware, beside others (under an hour on two cores): docs/performance.md
