@@ -20,11 +20,11 @@ from typing import Final
 
 import yaml
 
+from cluster.checks.fill_in import MARK
 from cluster.connect import ConnectError
 
 _RAY: Final = (sys.executable, "-m", "ray.scripts.scripts")
 _STDERR: Final = 2  # stdout is for data
-_PLACEHOLDER: Final = "FILL-IN"
 _SECONDS_TO_END: Final = 10
 _NOT_THERE: Final = "not found"  # of a head that is not up, or not set up to its end
 
@@ -50,7 +50,7 @@ class ClusterFile:
             raise ClusterFileError(
                 f"--cluster must name a file for `ray up`. Received: {self.path}: {error}."
             ) from error
-        open_ends = [number for number, line in enumerate(lines, 1) if _PLACEHOLDER in line.partition("#")[0]]
+        open_ends = [number for number, line in enumerate(lines, 1) if MARK in line.partition("#")[0]]
         if open_ends:
             places = ", ".join(f"line {number}: {lines[number - 1].strip()}" for number in open_ends)
             raise ClusterFileError(
