@@ -115,7 +115,9 @@ def test_a_search_makes_the_cluster_grow_to_its_most_and_is_refused_where_only_t
     assert not (tmp_path / "runs").exists()
 
     shared = ["--storage-path", str(tmp_path / "shared")]
-    with started(*given, "--name", "grown", "--trials", "2", "--epochs", "1", *shared) as ended:
+    # long enough for the second machine to be there before the first trial has ended, which would leave it none
+    long = ("--trials", "2", "--epochs", "40", "--pruner", "none")
+    with started(*given, "--name", "grown", *long, *shared) as ended:
         ended.process.wait(SECONDS)
     assert ended.process.returncode == 0, ended.said()
     assert "2 at a time once the cluster has grown" in ended.said()
