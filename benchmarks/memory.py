@@ -18,16 +18,16 @@ from benchmarks.record import save, table
 from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.data import find_source, load_training
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
-from search.database import Database, sqlite_url
-from search.lock import StudyLock
-from search.on_ray import OnRay
+from search.opening import StudySpec, open_study
+from search.places.on_ray import OnRay
 from search.records import TrialRecord
 from search.settings import Settings
-from search.storage import StudySpec, open_study
+from search.storage.database import Database, sqlite_url
+from search.storage.lock import StudyLock
 from search.study import Counts
 from search.terms import Terms
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
 
 _SHOWN: Final = (1, 2, 5, 10, 20, 50, 100, 150, 200)
 _IMAGES: Final = 600  # 500 to train on

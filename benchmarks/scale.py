@@ -29,16 +29,16 @@ from benchmarks import idle_worker, record
 from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.data import Split, TrainingSplits
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
-from search.database import Database, sqlite_url
-from search.lock import StudyLock
-from search.on_ray import OnRay
+from search.opening import StudySpec, open_study
+from search.places.on_ray import OnRay
 from search.records import TrialRecord
 from search.settings import Settings
-from search.storage import StudySpec, open_study
+from search.storage.database import Database, sqlite_url
+from search.storage.lock import StudyLock
 from search.study import Counts, SearchStudy
 from search.terms import Terms
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
 
 _TRIALS: Final = 10_000
 _NODES: Final = 8

@@ -117,7 +117,7 @@ def load_first_images(source: Source, count: int) -> Split:
 
 
 def load_test(source: Source) -> Split:
-    """The 10,000 test images. Called by search/retrain.py alone, once, after the best configuration is fixed."""
+    """The 10,000 test images. Called by search/stages/retrain.py alone, once, after the best configuration is fixed."""
     return _read_split(source, "t10k")
 
 

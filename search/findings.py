@@ -8,11 +8,11 @@ from cluster.resources import ClusterSize
 from fashion_model.config import REFERENCE
 from search.environment import environment
 from search.faults import first_line
-from search.finalists import Finalist
 from search.interrupt import Interrupted
 from search.records import DataRecord, FinalistScore, FinalRun, SearchOutcome, SearchState, TrialRecord
 from search.sessions import Sessions, Stage, utc_now
 from search.settings import Settings
+from search.stages.finalists import Finalist
 
 
 @dataclass(frozen=True, slots=True)

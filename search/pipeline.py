@@ -13,28 +13,28 @@ from pathlib import Path
 from fashion_model.config import REFERENCE
 from fashion_model.data import TrainingSplits, find_source, load_training
 from fashion_model.source import FILES, Source
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
-from search.database import Database, sqlite_url
 from search.faults import Cause, Fault, SearchBroken
-from search.finalists import choose_finalists, jobs_count, rescore, winner
 from search.findings import Findings, Searched
 from search.interrupt import TimeIsUp, as_raised, time_limit
-from search.job import Job
-from search.lock import StudyLock
+from search.opening import StudySpec, open_study
+from search.places.site import Site, sites
 from search.progress import Progress
 from search.records import DataRecord, TrialRecord, save_outcome, save_predictions, save_state
-from search.retrain import FinalData, FinalPlan, Finals, job_count, retrain
 from search.run_folder import RunFolder
 from search.seeds import Stream, derive
 from search.sessions import Sessions
 from search.settings import Settings
-from search.site import Site, sites
-from search.storage import StudySpec, open_study
+from search.stages.finalists import choose_finalists, jobs_count, rescore, winner
+from search.stages.retrain import FinalData, FinalPlan, Finals, job_count, retrain
+from search.stages.trainings import Trainings
+from search.storage.database import Database, sqlite_url
+from search.storage.lock import StudyLock
 from search.study import Counts, SearchStudy
 from search.terms import Terms
-from search.trainings import Trainings
-from search.trial import checkpoint_key
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
+from search.trials.job import Job
+from search.trials.trial import checkpoint_key
 
 
 @dataclass(frozen=True, slots=True)

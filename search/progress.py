@@ -14,7 +14,7 @@ from rich.text import Text
 
 from search.records import TrialRecord
 from search.study import Counts
-from search.trial import describe
+from search.trials.trial import describe
 
 _STAGES: Final = ("data", "model", "trial", "search", "retrain", "report")
 _ENOUGH_TO_ESTIMATE: Final = 3

@@ -173,7 +173,7 @@ def _too_few(settings: Settings, ended: int) -> int:
 
 
 def _plan(settings: Settings) -> str:
-    from search.finalists import jobs_count
+    from search.stages.finalists import jobs_count
 
     trainings = 2 * settings.retrain_seeds
     return (

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from search.faults import StorageError
-from search.lock import only_driver
 from search.record_file import write_beside_then_move
 from search.records import TrialRecord
 from search.settings import Settings, SettingsError
+from search.storage.lock import only_driver
 
 _LOCK: Final = ".lock"
 _BEFORE_CONFIG: Final = frozenset({_LOCK, ".probe", "log.txt", "checkpoints"})

@@ -1,6 +1,6 @@
 """The Optuna study as the record of truth: what to try next, what was seen, how each trial ended.
 
-Whoever runs trials (search/on_ray.py, search/in_process.py) does so through four calls: `ask`, `report`,
+Whoever runs trials (search/places/on_ray.py, search/places/in_process.py) does so through four calls: `ask`, `report`,
 `finish` and `fail`. Nothing about a trial is kept anywhere else, so that whatever runs them may die at any time:
 opening the study again ends what was left open, and starts it again as often as its fault allows.
 No Ray and no Keras here.
@@ -16,15 +16,14 @@ from typing import Any, Final, Protocol
 from optuna.trial import FrozenTrial, TrialState
 
 from fashion_model.config import TrainConfig
-from search.assignment import Assignment, Work
-from search.drawing import Drawing
-from search.durable import Durable
 from search.faults import Cause, Fault, SearchBroken, StorageError, StudyBusy
 from search.interrupt import whole
 from search.records import TrialRecord
-from search.rows import Rows
+from search.sampling.drawing import Drawing
 from search.space import RefusedPoint, reference_parameters
-from search.stored import (
+from search.storage.durable import Durable
+from search.storage.rows import Rows
+from search.storage.stored import (
     END,
     LINE,
     REFERENCE,
@@ -34,6 +33,7 @@ from search.stored import (
     record_of,
     to_start_again,
 )
+from search.trials.assignment import Assignment, Work
 
 _MOST_REFUSALS: Final = 10_000  # in a row; three points in ten are refused, so more means that nothing fits
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from search.settings import SettingsError
-from search.submission import Submission, entrypoint, parse_submission, search_flags
+from search.submission.flags import Submission, entrypoint, parse_submission, search_flags
 
 if TYPE_CHECKING:
     from cluster.jobs import Job
-    from search.attempts import Step
-    from search.remote import Remote
+    from search.submission.attempts import Step
+    from search.submission.remote import Remote
 
 _POLL_SECONDS: Final = 2.0
 _BYTES_A_SECOND: Final = 20_000  # of a log that is read again and again
@@ -54,7 +54,7 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 def _with_cluster(submission: Submission) -> int:
     # Ray's client loads here and below, two seconds that --help and a wrong flag need not pay
     from cluster.connect import ConnectError
-    from search.remote import remote
+    from search.submission.remote import remote
 
     try:
         with remote(submission) as place:
@@ -78,7 +78,7 @@ def _stop(place: Remote, asked: str) -> int:
 
 def _begun(place: Remote, asked: str) -> Step:
     """A search that was submitted before, by the name of its run or the id of its job."""
-    from search.attempts import find
+    from search.submission.attempts import find
 
     place.require_up()
     return find(place.line.ask(lambda jobs: jobs.all()), asked)
@@ -86,7 +86,7 @@ def _begun(place: Remote, asked: str) -> Step:
 
 def _begin(submission: Submission, place: Remote) -> Step:
     """Have the search under way: begin it, go on with it, or find that it is."""
-    from search.attempts import FLAGS, RUN, next_step
+    from search.submission.attempts import FLAGS, RUN, next_step
 
     settings, flags = submission.request.settings, search_flags(submission.request, place.storage_path)
     place.start()

@@ -16,18 +16,18 @@ import optuna
 
 from benchmarks.contenders.told import tell
 from benchmarks.jobs import JOBS, Job
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
-from search.database import Database, sqlite_url
-from search.drawing import Drawing, Strategy
-from search.durable import Durable
-from search.lock import StudyLock
+from search.places.site import sites
 from search.records import TrialRecord
-from search.rows import Rows
+from search.sampling.drawing import Drawing, Strategy
 from search.settings import Settings
-from search.site import sites
 from search.space import parameters_of
+from search.storage.database import Database, sqlite_url
+from search.storage.durable import Durable
+from search.storage.lock import StudyLock
+from search.storage.rows import Rows
 from search.study import Counts, SearchStudy
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
 
 
 class Silent:

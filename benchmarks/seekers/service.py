@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 
 from benchmarks.seekers.task import Ended, Task
-from search.database import sqlite_url
+from search.storage.database import sqlite_url
 
 _NAME = "search"
 _MANY = 1000

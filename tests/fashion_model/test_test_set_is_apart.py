@@ -1,4 +1,4 @@
-"""No code path before search/retrain.py can read a test image: not by a name, not by a file, not by what it gets."""
+"""No code path before search/stages/retrain.py can read a test image: not by a name, a file, or what it gets."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -63,8 +63,8 @@ def test_the_scan_sees_names_attributes_aliases_and_strings() -> None:
 def test_only_retrain_calls_for_the_test_set() -> None:
     assert naming("load_test") == {
         ("fashion_model/data.py", "load_test"),
-        ("search/retrain.py", "import"),
-        ("search/retrain.py", "retrain"),
+        ("search/stages/retrain.py", "import"),
+        ("search/stages/retrain.py", "retrain"),
     }
 
 
@@ -89,12 +89,12 @@ def test_only_the_pipeline_and_retrain_hold_a_source_to_read_from() -> None:
     holders = naming("Source", "find_source", "local_source") - naming("load_test")
     assert {file for file, _ in holders if not file.startswith("fashion_model/")} <= {
         "search/pipeline.py",
-        "search/retrain.py",
+        "search/stages/retrain.py",
     }
 
 
 def test_only_the_pipeline_starts_the_retraining() -> None:
-    of_the_module = naming("search.retrain") | {place for place in naming("retrain") if place[1] == "import"}
+    of_the_module = naming("search.stages.retrain") | {place for place in naming("retrain") if place[1] == "import"}
     assert {file for file, _ in of_the_module} == {"search/pipeline.py"}
 
 

@@ -18,8 +18,8 @@ from typing import Any, Final
 import optuna
 from optuna.trial import FrozenTrial
 
-from search.database import sqlite_url
-from search.stored import is_result
+from search.storage.database import sqlite_url
+from search.storage.stored import is_result
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 # seconds of work, after the five that it takes to load TensorFlow

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from fashion_model.source import local_source
-from search.assignment import Work
-from search.checkpoints import CheckpointStore
-from search.database import Database, sqlite_url
-from search.lock import StudyLock
+from search.opening import StudySpec, open_study
 from search.records import TrialRecord
 from search.settings import Settings
-from search.storage import StudySpec, open_study
+from search.storage.database import Database, sqlite_url
+from search.storage.lock import StudyLock
 from search.study import Counts, SearchStudy
 from search.terms import Terms
+from search.trials.assignment import Work
+from search.trials.checkpoints import CheckpointStore
 
 from .disk import mounted_disk
 from .postgres import connections_closed, fresh_database, server

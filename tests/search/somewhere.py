@@ -9,10 +9,10 @@ import numpy as np
 
 from fashion_model.data import TrainingSplits
 from fashion_model.result import EpochResult, TrainResult
-from search.assignment import TrialPlan, Work
 from search.faults import Fault
-from search.job import Job, JobData, JobResult
 from search.study import SearchStudy
+from search.trials.assignment import TrialPlan, Work
+from search.trials.job import Job, JobData, JobResult
 
 STARTED = "2026-01-01T00:00:00.250+00:00"
 EPOCH = EpochResult(

@@ -9,8 +9,8 @@ import pytest
 from cluster.connect import ConnectError
 from cluster.jobs import Job
 from search.arguments import Request, parse
-from search.attempts import FLAGS, RUN, Step, find, next_step
 from search.settings import SettingsError
+from search.submission.attempts import FLAGS, RUN, Step, find, next_step
 
 FLAGS_50 = "--trials 50"
 RUNNING = Job(

@@ -14,8 +14,8 @@ from fashion_model.checkpoint import Snapshot
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 from fashion_model.training import Budget, train
-from search.background import BackgroundCheckpoints
-from search.checkpoints import CheckpointStore
+from search.trials.background import BackgroundCheckpoints
+from search.trials.checkpoints import CheckpointStore
 
 
 @dataclass

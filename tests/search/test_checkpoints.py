@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from search import checkpoints
-from search.checkpoints import CheckpointStore
 from search.faults import StorageError
+from search.trials import checkpoints
+from search.trials.checkpoints import CheckpointStore
 
 from .disk import fill, make_read_only
 

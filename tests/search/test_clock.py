@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 
-from search.finalists import choose_finalists
-from search.storage import StudySpec, open_study
+from search.opening import StudySpec, open_study
+from search.stages.finalists import choose_finalists
 from search.study import SearchStudy
 
 from .conftest import Watcher

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from search.database import Database, backup_file, sqlite_url
 from search.faults import StorageError
+from search.opening import StudySpec, open_study
 from search.records import TrialRecord
-from search.storage import StudySpec, open_study
+from search.storage.database import Database, backup_file, sqlite_url
 from search.study import SearchStudy
 
 from .conftest import Watcher

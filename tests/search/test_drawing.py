@@ -13,13 +13,13 @@ from optuna.samplers import RandomSampler
 from optuna.samplers._tpe.sampler import _split_trials
 from optuna.trial import FrozenTrial, TrialState
 
-from search.drawing import Drawing, Strategy
+from search.opening import StudySpec, open_study
+from search.sampling.drawing import Drawing, Strategy
+from search.sampling.strategy import LATEST
+from search.sampling.tpe import FastTPESampler
 from search.settings import PrunerName
 from search.space import RefusedPoint
-from search.storage import StudySpec, open_study
-from search.strategy import LATEST
 from search.study import SearchStudy
-from search.tpe import FastTPESampler
 
 from .conftest import WORK, Watcher, on_every_database
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from search.database import Database, backup_file, sqlite_url
 from search.faults import Cause, Fault, StorageError
-from search.storage import StudySpec, open_study
+from search.opening import StudySpec, open_study
+from search.storage.database import Database, backup_file, sqlite_url
 from search.study import SearchStudy
 
 from .conftest import WORK, Watcher
@@ -189,7 +189,7 @@ def test_the_copy_is_renewed_now_and_then(
     run_trial(study, [0.5])
     copied = backup_file(tmp_path / "study.db")
     assert not copied.exists()
-    monkeypatch.setattr("search.durable._BACKUP_SECONDS", 0.0)
+    monkeypatch.setattr("search.storage.durable._BACKUP_SECONDS", 0.0)
     run_trial(study, [0.6])
     found = open_study(replace(spec, database=Database(sqlite_url(copied))), Watcher(), exists=True).records()
     assert [record.value for record in found] == [0.5, 0.6]

@@ -9,14 +9,14 @@ import pytest
 
 from fashion_model.config import REFERENCE
 from fashion_model.data import TrainingSplits
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, SearchBroken
-from search.finalists import Finalist, choose_finalists, jobs_count, rescore, winner
-from search.job import Job
 from search.records import FinalistScore, Status, TrialRecord
 from search.seeds import Stream, derive
-from search.trainings import Trainings
+from search.stages.finalists import Finalist, choose_finalists, jobs_count, rescore, winner
+from search.stages.trainings import Trainings
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
+from search.trials.job import Job
 
 from .somewhere import Somewhere
 

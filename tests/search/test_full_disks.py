@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from search.database import sqlite_url
 from search.run import main
+from search.storage.database import sqlite_url
 
 from .command import SMALL, Command, results, resume_arguments, started, stored_trials
 from .disk import fill, make_read_only

@@ -11,9 +11,9 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.database import Database, sqlite_url
-from search.storage import StudySpec, open_study
-from search.stored import Line
+from search.opening import StudySpec, open_study
+from search.storage.database import Database, sqlite_url
+from search.storage.stored import Line
 from search.study import SearchStudy
 
 from .conftest import WORK, Watcher, on_every_database
@@ -26,10 +26,10 @@ DRIVER = """
 import os, signal, sys
 from pathlib import Path
 import sqlalchemy
-from search.database import Database
+from search.storage.database import Database
 from search.faults import Cause, Fault
-from search.lock import StudyLock
-from search.storage import StudySpec, open_study
+from search.storage.lock import StudyLock
+from search.opening import StudySpec, open_study
 from tests.search.conftest import WORK, Watcher, terms
 
 database, last = Database(sys.argv[1]), int(sys.argv[4])

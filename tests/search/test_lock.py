@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from search.database import Database, sqlite_url
 from search.faults import StorageError, StudyBusy
-from search.lock import StudyLock, only_driver
+from search.storage.database import Database, sqlite_url
+from search.storage.lock import StudyLock, only_driver
 
 from .conftest import on_every_database
 from .processes import child, said
@@ -18,7 +18,7 @@ from .processes import child, said
 HOLD_THE_FOLDER = """
 import sys, time
 from pathlib import Path
-from search.lock import only_driver
+from search.storage.lock import only_driver
 with only_driver(Path(sys.argv[1])):
     print("holds", flush=True)
     sys.stdin.readline()
@@ -27,8 +27,8 @@ time.sleep(60)
 """
 HOLD_THE_STUDY = """
 import sys
-from search.database import Database
-from search.lock import StudyLock
+from search.storage.database import Database
+from search.storage.lock import StudyLock
 with StudyLock(Database(sys.argv[1]), sys.argv[2]).held():
     print("holds", flush=True)
     sys.stdin.readline()

@@ -17,12 +17,12 @@ from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data import Split, TrainingSplits
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
-from search.job import Job, JobData, JobResult
-from search.on_ray import OnRay
-from search.storage import StudySpec, open_study
+from search.opening import StudySpec, open_study
+from search.places.on_ray import OnRay
 from search.study import Counts
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
+from search.trials.job import Job, JobData, JobResult
 
 from .conftest import Watcher, terms
 from .noted import NotedSplit, all_noted, noted_splits, waiting_worker

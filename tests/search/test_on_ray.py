@@ -18,15 +18,15 @@ from cluster.connect import connected
 from cluster.resources import ClusterSize, TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, SearchBroken, StorageError
-from search.in_process import InProcess
 from search.interrupt import TimeIsUp, time_limit
-from search.job import Job, JobData, JobResult
-from search.on_ray import OnRay
-from search.storage import StudySpec, open_study
+from search.opening import StudySpec, open_study
+from search.places.in_process import InProcess
+from search.places.on_ray import OnRay
 from search.study import Counts
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
+from search.trials.job import Job, JobData, JobResult
 
 from . import faulty
 from .conftest import Watcher, terms

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from search.packing import Packing, measure_packing
+from search.places.packing import Packing, measure_packing
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,14 @@ import sqlalchemy
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 from search import interrupt
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
-from search.database import Database
 from search.faults import Cause, Fault, StorageError, StudyBusy
-from search.in_process import InProcess
-from search.lock import StudyLock
-from search.storage import StudySpec, open_study
+from search.opening import StudySpec, open_study
+from search.places.in_process import InProcess
+from search.storage.database import Database
+from search.storage.lock import StudyLock
 from search.study import SearchStudy
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
 
 from .conftest import WORK, Watcher, terms
 from .postgres import Server, fresh_database, stoppable_server

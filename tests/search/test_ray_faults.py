@@ -15,13 +15,13 @@ import ray
 from cluster.connect import connected
 from cluster.resources import ClusterSize, TrialResources
 from fashion_model.data import TrainingSplits
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
-from search.database import Database, sqlite_url
-from search.lock import StudyLock
-from search.on_ray import OnRay
+from search.opening import StudySpec, open_study
+from search.places.on_ray import OnRay
 from search.records import TrialRecord
-from search.storage import StudySpec, open_study
+from search.storage.database import Database, sqlite_url
+from search.storage.lock import StudyLock
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
 
 from .conftest import Watcher, terms
 from .faulty import Fault, FaultySplits, begun, epochs_of, number_of

@@ -12,10 +12,10 @@ import pytest
 from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.data import TrainingSplits
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
-from search.on_ray import OnRay
-from search.storage import StudySpec, open_study
+from search.opening import StudySpec, open_study
+from search.places.on_ray import OnRay
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
 
 from .conftest import Watcher, terms
 from .faulty import Fault, FaultySplits, epochs_of, number_of, used_memory

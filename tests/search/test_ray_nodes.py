@@ -13,12 +13,12 @@ from ray.cluster_utils import Cluster
 from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.data import TrainingSplits
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, SearchBroken
-from search.on_ray import OnRay
-from search.storage import StudySpec, open_study
+from search.opening import StudySpec, open_study
+from search.places.on_ray import OnRay
 from search.study import Counts
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
 
 from . import faulty
 from .conftest import Watcher, terms

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from search.database import backup_file
 from search.records import load_outcome
 from search.run import main
+from search.storage.database import backup_file
 
 from .command import SMALL, Command, results, resume_arguments, run, started, stored_trials
 

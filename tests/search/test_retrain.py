@@ -12,12 +12,12 @@ import pytest
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.data import TrainingSplits
 from fashion_model.source import Source
-from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, SearchBroken
-from search.job import Job
-from search.retrain import FinalData, FinalPlan, Finals, job_count, retrain
 from search.seeds import Stream, derive
-from search.trainings import Trainings
+from search.stages.retrain import FinalData, FinalPlan, Finals, job_count, retrain
+from search.stages.trainings import Trainings
+from search.trials.checkpoints import CheckpointStore
+from search.trials.job import Job
 
 from .somewhere import STARTED, Somewhere, result
 

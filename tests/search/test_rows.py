@@ -11,9 +11,9 @@ import sqlalchemy
 from optuna.distributions import FloatDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.database import Database
-from search.rows import Rows
-from search.storage import StudySpec, open_study
+from search.opening import StudySpec, open_study
+from search.storage.database import Database
+from search.storage.rows import Rows
 from search.study import SearchStudy
 
 from .conftest import WORK, Watcher, on_every_database

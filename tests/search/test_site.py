@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from search.faults import StorageError
+from search.places.site import require_shared_storage
 from search.settings import Settings
-from search.site import require_shared_storage
 
 HERE = Settings(name="n")
 SHARED = Settings(name="n", storage_path="s3://bucket/path")

@@ -20,7 +20,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from search.records import load_outcome
-from search.stored import Line, is_result
+from search.storage.stored import Line, is_result
 
 from .command import results, stored_trials
 

@@ -7,9 +7,9 @@ import json
 import pytest
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search.assignment import Work
 from search.faults import Cause, Fault
-from search.stored import END, LINE, REFUSED, End, Line, is_result, to_start_again
+from search.storage.stored import END, LINE, REFUSED, End, Line, is_result, to_start_again
+from search.trials.assignment import Work
 
 WORK = Work(worker="host:1", started="2026-01-01T00:00:00+00:00", seconds=2.0, cpu_seconds=1.5, note="n")
 LINE_OF_7 = Line(follows=5, first=2, attempt=3, passed=4, faults={"NODE_LOST": 2})

@@ -11,7 +11,7 @@ import pytest
 from fashion_model.config import REFERENCE, TrainConfig
 from search import space
 from search.faults import Cause, Fault, SearchBroken
-from search.storage import StudySpec, open_study
+from search.opening import StudySpec, open_study
 from search.study import SearchStudy
 
 from .conftest import WORK, Watcher, on_every_database
@@ -107,7 +107,7 @@ def test_a_refused_point_is_no_trial_and_leaves_no_gap(
         drawn.append(trial.number)
         return space.suggest(trial)
 
-    monkeypatch.setattr("search.drawing.suggest", suggest)
+    monkeypatch.setattr("search.sampling.drawing.suggest", suggest)
     assert [study.ask().number for _ in range(20)] == list(range(20))
     assert len(drawn) > 20, "three points in ten are refused"
     assert [trial.number for trial in stored_trials(spec)] == list(range(20))

@@ -10,10 +10,10 @@ import pytest
 
 from fashion_model.config import REFERENCE
 from search.faults import RETRIES, Cause, Fault
+from search.opening import StudySpec, open_study
 from search.records import TrialRecord
 from search.settings import SamplerName
-from search.storage import StudySpec, open_study
-from search.stored import END, End, Line
+from search.storage.stored import END, End, Line
 from search.study import SearchStudy
 
 from .conftest import WORK, Watcher, on_every_database

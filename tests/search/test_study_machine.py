@@ -26,12 +26,12 @@ from hypothesis.stateful import (
 from optuna.trial import FrozenTrial, TrialState
 
 from fashion_model.config import REFERENCE, TrainConfig
-from search import stored
-from search.database import Database, sqlite_url
 from search.faults import RETRIES, Cause, Fault, may_retry
-from search.lock import StudyLock
+from search.opening import StudySpec, open_study
 from search.records import TrialRecord
-from search.storage import StudySpec, open_study
+from search.storage import stored
+from search.storage.database import Database, sqlite_url
+from search.storage.lock import StudyLock
 
 from .conftest import WORK, Watcher, terms
 

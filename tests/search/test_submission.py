@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from search.settings import SettingsError
-from search.submission import entrypoint, parse_submission, search_flags
+from search.submission.flags import entrypoint, parse_submission, search_flags
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ["--address", "http://127.0.0.1:8265"]

@@ -10,9 +10,9 @@ from typing import Any
 import optuna
 import pytest
 
+from search.opening import StudySpec, open_study
 from search.settings import SettingsError
 from search.space import ranges
-from search.storage import StudySpec, open_study
 from search.study import SearchStudy
 from search.terms import Terms
 

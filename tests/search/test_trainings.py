@@ -11,12 +11,12 @@ import pytest
 
 from fashion_model.config import REFERENCE
 from fashion_model.data import Split, TrainingSplits
-from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault
-from search.in_process import InProcess
-from search.job import Job, JobData, JobResult
-from search.place import Place
-from search.trainings import Trainings
+from search.places.in_process import InProcess
+from search.places.place import Place
+from search.stages.trainings import Trainings
+from search.trials.checkpoints import CheckpointStore
+from search.trials.job import Job, JobData, JobResult
 
 from .somewhere import Somewhere, result
 

@@ -12,13 +12,13 @@ import pytest
 
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.data import Split, TrainingSplits
-from search.assignment import Assignment, TrialPlan
-from search.checkpoints import CheckpointStore
 from search.faults import Cause, TrialFailed
-from search.in_process import InProcess
-from search.storage import StudySpec, open_study
+from search.opening import StudySpec, open_study
+from search.places.in_process import InProcess
 from search.study import SearchStudy
-from search.trial import TrialRun, checkpoint_key, describe
+from search.trials.assignment import Assignment, TrialPlan
+from search.trials.checkpoints import CheckpointStore
+from search.trials.trial import TrialRun, checkpoint_key, describe
 
 from .conftest import Watcher, terms
 

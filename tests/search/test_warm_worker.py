@@ -27,10 +27,10 @@ import numpy as np
 from fashion_model.checkpoint import Snapshot
 from fashion_model.data import Split, TrainingSplits
 from cluster.resources import TrialResources
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
-from search.ray_worker import TrialWorker, WorkerSetup
-from search.trial import checkpoint_key
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
+from search.places.ray_worker import TrialWorker, WorkerSetup
+from search.trials.trial import checkpoint_key
 
 images = np.load(sys.argv[1])
 splits = TrainingSplits(*(Split(images[f"arr_{first}"], images[f"arr_{first + 1}"]) for first in (0, 2)), "")

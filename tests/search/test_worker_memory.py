@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import pytest
 
-from search.worker_memory import WorkerMemory, held_bytes, machine_bytes
+from search.places.worker_memory import WorkerMemory, held_bytes, machine_bytes
 
 MEBIBYTE = 2**20
 

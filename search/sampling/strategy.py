@@ -8,8 +8,8 @@ from typing import Final
 
 import optuna
 
+from search.sampling.tpe import FastTPESampler
 from search.settings import PrunerName, SamplerName
-from search.tpe import FastTPESampler
 
 _REDUCTION: Final = 3  # of the trials at a rung, one in three goes on; rungs after epochs 1, 3, 9 …
 

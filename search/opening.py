@@ -7,15 +7,15 @@ from pathlib import Path
 
 import optuna
 
-from search.database import Database, how_to_restore
-from search.drawing import Drawing, Strategy
-from search.durable import Durable
 from search.faults import StorageError
-from search.lock import StudyLock
-from search.rows import Rows
+from search.sampling.drawing import Drawing, Strategy
+from search.sampling.strategy import LATEST, PRUNERS, SAMPLERS
 from search.seeds import Stream, derive
 from search.settings import PrunerName, SamplerName, SettingsError
-from search.strategy import LATEST, PRUNERS, SAMPLERS
+from search.storage.database import Database, how_to_restore
+from search.storage.durable import Durable
+from search.storage.lock import StudyLock
+from search.storage.rows import Rows
 from search.study import Observer, SearchStudy
 from search.terms import Terms
 

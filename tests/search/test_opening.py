@@ -10,10 +10,10 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.database import Database, sqlite_url
 from search.faults import StorageError
+from search.opening import StudySpec, open_study
 from search.settings import PRUNERS, SAMPLERS, PrunerName, SamplerName
-from search.storage import StudySpec, open_study
+from search.storage.database import Database, sqlite_url
 from search.study import SearchStudy
 
 from .conftest import Watcher, on_every_database, terms

@@ -16,12 +16,12 @@ from zipfile import BadZipFile
 import numpy as np
 
 from fashion_model.result import TrainResult
-from search.assignment import Work
-from search.checkpoints import CheckpointStore
 from search.faults import Fault
-from search.job import Job, JobData, JobResult
-from search.place import Place
+from search.places.place import Place
 from search.record_file import RecordError, load_record, save_record, write_beside_then_move
+from search.trials.assignment import Work
+from search.trials.checkpoints import CheckpointStore
+from search.trials.job import Job, JobData, JobResult
 
 _SCHEMA: Final = 1
 

@@ -14,11 +14,11 @@ import optuna
 import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
-from search.database import Database, back_up
 from search.faults import StorageError, first_line
 from search.interrupt import is_interrupted
-from search.lock import StudyLock
-from search.stored import END, End, reopen
+from search.storage.database import Database, back_up
+from search.storage.lock import StudyLock
+from search.storage.stored import END, End, reopen
 
 T = TypeVar("T")
 

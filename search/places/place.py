@@ -1,4 +1,4 @@
-"""Where trainings run: one small interface, one file for each place (search/in_process.py, search/on_ray.py)."""
+"""Where trainings run: one small interface, one file for each place (in_process.py, on_ray.py)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from fashion_model.data import TrainingSplits
-from search.assignment import TrialPlan
 from search.faults import Fault
-from search.job import Job, JobData, JobResult
 from search.study import SearchStudy
+from search.trials.assignment import TrialPlan
+from search.trials.job import Job, JobData, JobResult
 
 
 class Place(Protocol):

@@ -19,10 +19,10 @@ import numpy.typing as npt
 from fashion_model.config import TrainConfig
 from fashion_model.data import Split
 from fashion_model.result import EpochResult, TrainResult
-from search.assignment import Work, process_name
-from search.background import BackgroundCheckpoints
-from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, TrialFailed, first_line
+from search.trials.assignment import Work, process_name
+from search.trials.background import BackgroundCheckpoints
+from search.trials.checkpoints import CheckpointStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

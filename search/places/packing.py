@@ -19,7 +19,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from cluster.resources import TrialResources
 from fashion_model.config import CLASS_NAMES, IMAGE_SIDE, REFERENCE
 from fashion_model.data import Split
-from search.ray_worker import prepare
+from search.places.ray_worker import prepare
 
 _TOGETHER: Final = (1, 2, 4)
 _WORTH: Final = 1.15  # more trials a GPU make each slower and share its memory: they must bring this much more in all

@@ -8,11 +8,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from cluster.resources import ClusterSize, TrialResources, trial_resources
-from search.checkpoints import CheckpointStore
 from search.faults import StorageError
 from search.interrupt import catch_signals
-from search.place import Place
+from search.places.place import Place
 from search.settings import Settings
+from search.trials.checkpoints import CheckpointStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def sites(settings: Settings, store: CheckpointStore) -> Iterator[Callable[[], S
 
 
 def _local(store: CheckpointStore) -> Site:
-    from search.in_process import InProcess
+    from search.places.in_process import InProcess
 
     # TensorFlow spreads one training over every core here
     size = ClusterSize(cpus=float(os.cpu_count() or 1), gpus=0.0, nodes=1)
@@ -64,7 +64,7 @@ def _on_ray(settings: Settings, store: CheckpointStore, stack: ExitStack) -> Sit
 
     stack.enter_context(connected(settings.address, meanwhile=_load_tune))
     catch_signals()  # ray.init has set a SIGTERM handler of its own
-    from search.on_ray import OnRay
+    from search.places.on_ray import OnRay
 
     capacity = cluster_capacity()
     require_shared_storage(settings, capacity.now().nodes, capacity.can_grow())
@@ -97,12 +97,12 @@ def require_shared_storage(settings: Settings, machines: int, can_grow: bool) ->
 
 
 def _load_tune() -> None:
-    import search.on_ray  # noqa: F401  # 0.6 s
+    import search.places.on_ray  # noqa: F401  # 0.6 s
 
 
 def _measured_share(most: ClusterSize) -> tuple[float, str]:
     """A trial's share of a GPU, and the measurement it rests on; a whole one where nothing could be measured."""
-    from search.packing import measure_packing
+    from search.places.packing import measure_packing
 
     packing = measure_packing(most.cpus_a_gpu() // 1)
     return (packing.share(), str(packing)) if packing.rates else (1.0, "")

@@ -10,8 +10,8 @@ from pathlib import Path
 import sqlalchemy
 from filelock import FileLock, Timeout
 
-from search.database import Database
 from search.faults import StorageError, StudyBusy, first_line
+from search.storage.database import Database
 
 
 @contextmanager

@@ -18,12 +18,12 @@ from ray import tune
 from cluster.resources import TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
-from search.assignment import Assignment, TrialPlan, Work
-from search.checkpoints import CheckpointStore
 from search.faults import POISONS_WORKER, Fault, StorageError, TrialFailed
-from search.job import Job, JobData, JobResult, run_job
-from search.trial import TrialRun
-from search.worker_memory import WorkerMemory
+from search.places.worker_memory import WorkerMemory
+from search.trials.assignment import Assignment, TrialPlan, Work
+from search.trials.checkpoints import CheckpointStore
+from search.trials.job import Job, JobData, JobResult, run_job
+from search.trials.trial import TrialRun
 
 REPLACE: Final = "replace_worker"
 UNSHARED: Final = "storage_is_not_shared"
@@ -33,7 +33,7 @@ _PRIVATE: Final = 0o077  # what a run leaves is its owner's
 @dataclass(frozen=True, slots=True)
 class WorkerSetup:
     """What a worker is made for: the plan of its trials, where their checkpoints lie, what it may use, the bytes that
-    it may hold before a fresh one takes its place (None: see search/worker_memory.py), and the driver's mark that it
+    it may hold before a fresh one takes its place (None: see worker_memory.py), and the driver's mark that it
     must find among the checkpoints."""
 
     plan: TrialPlan

@@ -15,14 +15,14 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.resources import TrialResources
 from fashion_model.data import TrainingSplits
-from search.assignment import TrialPlan
-from search.checkpoints import CheckpointStore
 from search.faults import RETRIES, Cause, Fault, SearchBroken, StorageError, first_line
 from search.interrupt import whole
-from search.job import Job, JobData, JobResult
-from search.ray_worker import TrialWorker, WorkerSetup, require_shared, work_on_job
+from search.places.ray_worker import TrialWorker, WorkerSetup, require_shared, work_on_job
+from search.places.tune_study import METRIC, Assigned, Stopped, StudyScheduler, StudySearcher, StudyWatch
 from search.study import SearchStudy
-from search.tune_study import METRIC, Assigned, Stopped, StudyScheduler, StudySearcher, StudyWatch
+from search.trials.assignment import TrialPlan
+from search.trials.checkpoints import CheckpointStore
+from search.trials.job import Job, JobData, JobResult
 
 _ABORTS: Final = 3  # in a row without a trial that ended
 _POLL_SECONDS: Final = 0.2
@@ -36,7 +36,7 @@ class OnRay:
     anew, for a cluster that grows and shrinks. Trials that wait for a machine are what makes a cluster start one.
 
     `patience_seconds` is how long trials may wait with not one running: a cloud takes minutes to bring a machine.
-    `worker_bytes` is what a worker may hold before a fresh one takes its place; see search/worker_memory.py.
+    `worker_bytes` is what a worker may hold before a fresh one takes its place; see search/places/worker_memory.py.
     `worker` is what runs on them; one that trains nothing shows what the search itself costs (benchmarks/scale.py).
     """
 

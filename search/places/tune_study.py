@@ -18,11 +18,11 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
-from search.assignment import TrialPlan
 from search.faults import Cause, Fault, SearchBroken, StorageError
 from search.interrupt import is_pending
-from search.ray_worker import REPLACE, UNSHARED, work_of
+from search.places.ray_worker import REPLACE, UNSHARED, work_of
 from search.study import SearchStudy
+from search.trials.assignment import TrialPlan
 
 METRIC: Final = "validation_accuracy"
 

@@ -14,10 +14,10 @@ from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.data import Split, TrainingSplits, load_first_images, load_test
 from fashion_model.source import Source
 from search.faults import Fault, SearchBroken
-from search.job import Job, JobData, JobResult
 from search.records import FinalRun, ModelName, Predictions, write_beside_then_move
 from search.seeds import Stream, derive
-from search.trainings import Trainings
+from search.stages.trainings import Trainings
+from search.trials.job import Job, JobData, JobResult
 
 _GRID: Final = 25  # the document shows the first 25 training images
 

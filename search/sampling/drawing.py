@@ -1,8 +1,8 @@
 """The study in memory: all its trials, the sampler that draws the next one from them, the pruner that compares them.
 
 Optuna's samplers and pruners read all trials for each parameter and each report, and keep what they must remember in
-attributes of the trials. Here they do so in memory; the rows (search/rows.py) are written beside, and when the study
-is opened again this is filled from them. A point that the space refuses is dropped here, and has no row.
+attributes of the trials. Here they do so in memory; the rows (search/storage/rows.py) are written beside, and when the
+study is opened again this is filled from them. A point that the space refuses is dropped here, and has no row.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fashion_model.config import TrainConfig
 from search.space import RefusedPoint, suggest
-from search.stored import CONFIG
+from search.storage.stored import CONFIG
 
 _STUDY: Final = 0  # the only one in the storage
 _MOST_GOOD: Final = 25  # of TPE's trials, however many there are: Optuna's default gamma

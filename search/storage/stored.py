@@ -21,9 +21,9 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fashion_model.config import TrainConfig
-from search.assignment import Work
 from search.faults import RETRIES, Fault, may_retry
 from search.records import Status, TrialRecord
+from search.trials.assignment import Work
 
 REFERENCE: Final = "reference"
 REFUSED: Final = "refused"

@@ -13,11 +13,11 @@ from fashion_model.checkpoint import Checkpoints
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
 from fashion_model.result import EpochResult
-from search.assignment import Assignment, TrialPlan, Work, process_name
-from search.background import BackgroundCheckpoints
-from search.checkpoints import CheckpointStore
 from search.faults import Cause, TrialFailed, first_line
 from search.seeds import Stream, derive
+from search.trials.assignment import Assignment, TrialPlan, Work, process_name
+from search.trials.background import BackgroundCheckpoints
+from search.trials.checkpoints import CheckpointStore
 
 
 class TrialRun:

@@ -12,7 +12,7 @@ from cluster.connect import ConnectError
 from cluster.jobs import Line, find_token, missing_token
 from cluster.up import ClusterFile, ClusterFileError
 from search.settings import SettingsError
-from search.submission import RUNS, Submission
+from search.submission.flags import RUNS, Submission
 
 _TO_ANSWER_SECONDS: Final = 10.0
 _THROUGH_SSH_SECONDS: Final = 90.0  # SSH's own time, and a dashboard that came up a moment ago

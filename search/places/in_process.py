@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fashion_model.data import TrainingSplits
-from search.assignment import Assignment, TrialPlan
-from search.checkpoints import CheckpointStore
 from search.faults import Cause, Fault, TrialFailed
-from search.job import Job, JobData, JobResult, run_job
 from search.study import SearchStudy
-from search.trial import TrialRun
+from search.trials.assignment import Assignment, TrialPlan
+from search.trials.checkpoints import CheckpointStore
+from search.trials.job import Job, JobData, JobResult, run_job
+from search.trials.trial import TrialRun
 
 
 class InProcess:

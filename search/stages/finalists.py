@@ -13,12 +13,12 @@ from typing import Final
 
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
-from search.assignment import TrialPlan
 from search.faults import Fault, SearchBroken
-from search.job import Job, JobData, JobResult
 from search.records import FinalistScore, TrialRecord
 from search.seeds import Stream, derive
-from search.trainings import Trainings
+from search.stages.trainings import Trainings
+from search.trials.assignment import TrialPlan
+from search.trials.job import Job, JobData, JobResult
 
 _SEEDS_EACH: Final = 2
 

@@ -1,0 +1,1 @@
+"""Which point is tried next, and which trials are stopped early: Optuna, fed from memory."""

@@ -1,0 +1,1 @@
+"""The study's rows, in SQLite or PostgreSQL: written once, never lost, by one driver at a time."""
