@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from search.settings import PRUNERS, SAMPLERS, Settings, SettingsError, read_file, read_run
 
@@ -53,13 +53,18 @@ class Request:
     show_progress: bool
 
 
-def parse(arguments: Sequence[str] | None) -> Request:
+def parse(arguments: Sequence[str] | None, refuse: Callable[[str], NoReturn] | None = None) -> Request:
     """Parse the command line; argparse ends the process on --help (0) and on a wrong flag (2).
+
+    `refuse` is how another command, which passes flags on, ends on a wrong one: under its own name.
 
     Raises:
         SettingsError: when a value breaks its rule, or the --config file cannot be used.
     """
-    flags = vars(_parser().parse_args(arguments))
+    parser = _parser()
+    if refuse is not None:
+        parser.error = refuse  # type: ignore[method-assign,assignment]
+    flags = vars(parser.parse_args(arguments))
     names = [field.name for field in fields(Settings)]
     given = {name: flags[name] for name in names if flags[name] is not None}
     run = _run_to_resume(flags) if flags["resume"] else {}

@@ -64,7 +64,8 @@ def parse_submission(arguments: Sequence[str] | None) -> Submission:
     Raises:
         SettingsError: when a value breaks its rule, or a flag makes no sense on a cluster.
     """
-    own, rest = _parser().parse_known_args(arguments)
+    parser = _parser()
+    own, rest = parser.parse_known_args(arguments)
     if (own.cluster is None) == (own.address is None):
         received = "both" if own.cluster else "neither"
         raise SettingsError(f"One of --cluster FILE and --address URL must be given. Received: {received}.")
@@ -75,7 +76,7 @@ def parse_submission(arguments: Sequence[str] | None) -> Submission:
         )
     if own.down and (own.address or own.stop):
         raise SettingsError("--down must come with --cluster and a search. Received: without. Give `ray down FILE`.")
-    request = parse(rest)
+    request = parse(rest, parser.error)
     _refuse_what_stays_here(request)
     return Submission(
         cluster=own.cluster,

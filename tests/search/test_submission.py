@@ -67,10 +67,13 @@ def test_the_environments_ray_address_does_not_go_there(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("wrong", [["--trialz", "3"], ["--trials", "many"], ["--sampler", "grid"], ["--follow"]])
-def test_a_wrong_flag_ends_the_command_here(wrong: list[str]) -> None:
+def test_a_wrong_flag_ends_the_command_here_under_its_own_name(
+    wrong: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         parse_submission([*HERE, *wrong])
     assert ended.value.code == 2
+    assert "\npython -m search.submit: error: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
