@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import yaml
-
-from cluster.checks.fill_in import MARK
+from cluster.checks.cluster_file import Kind, read
+from cluster.checks.document import DocumentError
+from cluster.checks.fill_in import nothing_is_left_to_fill_in
 from cluster.connect import ConnectError
 
 _RAY: Final = (sys.executable, "-m", "ray.scripts.scripts")
@@ -30,7 +30,7 @@ _NOT_THERE: Final = "not found"  # of a head that is not up, or not set up to it
 
 
 class ClusterFileError(ValueError):
-    """The cluster file is missing, or not yet filled in."""
+    """The file is missing, none for `ray up`, or not yet filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,23 @@ class ClusterFile:
     """A file for `ray up`.
 
     Raises:
-        ClusterFileError: when it is not there, or still has a placeholder.
+        ClusterFileError: when it is not there, is none, or still has a placeholder.
     """
 
     path: Path
 
     def __post_init__(self) -> None:
         try:
-            lines = self.path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            file = read(self.path)
+        except DocumentError as error:
+            raise ClusterFileError(str(error)) from error
+        if file.kind is Kind.KUBERAY:
             raise ClusterFileError(
-                f"--cluster must name a file for `ray up`. Received: {self.path}: {error}."
-            ) from error
-        open_ends = [number for number, line in enumerate(lines, 1) if MARK in line.partition("#")[0]]
-        if open_ends:
-            places = ", ".join(f"line {number}: {lines[number - 1].strip()}" for number in open_ends)
+                f"--cluster must name a file for `ray up`. Received: {self.path}, which is KubeRay's. Apply it with "
+                "kubectl and give --address."
+            )
+        if left := list(nothing_is_left_to_fill_in(file)):
+            places = ", ".join(f"line {each.line}: {each.received}" for each in left)
             raise ClusterFileError(
                 f"The cluster file must have no placeholder left. Received: {self.path}, {places}. The comments there "
                 "say what belongs in their place."
@@ -65,8 +67,8 @@ class ClusterFile:
 
     def storage_path(self) -> str | None:
         """Where every node may keep checkpoints, by the file's `metadata.storage_path`, which Ray does not read."""
-        metadata = (yaml.safe_load(self.path.read_text(encoding="utf-8")) or {}).get("metadata") or {}
-        return metadata.get("storage_path")
+        storage = read(self.path).storage
+        return storage and storage[2]
 
     def is_up(self) -> bool:
         """Whether there is a head that was set up to its end.

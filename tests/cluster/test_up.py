@@ -10,6 +10,7 @@ from cluster.jobs import find_token
 from cluster.up import ClusterFile, ClusterFileError
 
 FILE = """\
+provider: {type: aws}
 metadata:
   storage_path: s3://bucket/path
 file_mounts:
@@ -30,16 +31,22 @@ def test_the_file_says_where_checkpoints_may_lie_and_whether_a_token_travels(
     file = ClusterFile(written(tmp_path, FILE))
     assert file.storage_path() == "s3://bucket/path"
     assert file.token_file() == tmp_path / ".ray" / "auth_token"
-    plain = ClusterFile(written(tmp_path, "cluster_name: a\n"))
+    plain = ClusterFile(written(tmp_path, "provider: {type: aws}\n"))
     assert (plain.storage_path(), plain.token_file()) == (None, None)
 
 
 def test_every_placeholder_is_told_with_its_line_and_comments_are_none(tmp_path: Path) -> None:
-    text = "# FILL-IN is yours\na: FILL-IN-user\nb: 2   # FILL-IN\nc: [sg-FILL-IN]\n"
-    with pytest.raises(ClusterFileError, match=r"line 2: a: FILL-IN-user, line 4: c: \[sg-FILL-IN\]") as refused:
+    text = "# FILL-IN is yours\na: FILL-IN-user\nprovider: {type: aws}   # FILL-IN\nc: [sg-FILL-IN]\n"
+    with pytest.raises(ClusterFileError, match=r"line 2: FILL-IN-user, line 4: sg-FILL-IN\.") as refused:
         ClusterFile(written(tmp_path, text))
     assert "line 1" not in str(refused.value)
     assert "line 3" not in str(refused.value)
+
+
+def test_a_file_for_kuberay_is_refused_with_the_way_to_use_it() -> None:
+    shipped = Path(__file__).resolve().parents[2] / "cluster" / "kuberay.yaml"
+    with pytest.raises(ClusterFileError, match=r"which is KubeRay's\. Apply it with kubectl and give --address\."):
+        ClusterFile(shipped)
 
 
 def test_the_clusters_own_token_wins_then_the_environments_then_the_users_file(

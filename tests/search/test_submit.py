@@ -180,16 +180,17 @@ def test_a_cluster_file_that_is_missing_or_not_filled_in_is_refused_before_anyth
     somewhere = Somewhere(tmp_path)
     missing = somewhere.submit("--cluster", "no.yaml", "--trials", "1")
     assert missing.returncode == 2
-    assert "error: --cluster must name a file for `ray up`. Received: no.yaml: " in missing.stderr
-    (tmp_path / "c.yaml").write_text("a: 1\nImageId: ami-FILL-IN   # FILL-IN\n# what FILL-IN means\n", encoding="utf-8")
+    assert "error: A cluster's file must be readable. Received: [Errno 2] No such file or directory" in missing.stderr
+    file = "provider: {type: aws}\nImageId: ami-FILL-IN   # FILL-IN\n# what FILL-IN means\n"
+    (tmp_path / "c.yaml").write_text(file, encoding="utf-8")
     unfilled = somewhere.submit("--cluster", "c.yaml", "--trials", "1")
     assert unfilled.returncode == 2
-    assert "must have no placeholder left. Received: c.yaml, line 2: ImageId: ami-FILL-IN" in unfilled.stderr
+    assert "must have no placeholder left. Received: c.yaml, line 2: ami-FILL-IN." in unfilled.stderr
     assert "line 3" not in unfilled.stderr
 
 
 def test_a_token_that_every_node_should_get_must_be_there_before_anything_starts(tmp_path: Path) -> None:
-    mounts = "file_mounts:\n  ~/.ray/auth_token: ~/.ray/auth_token\n"
+    mounts = "provider: {type: aws}\nfile_mounts:\n  ~/.ray/auth_token: ~/.ray/auth_token\n"
     (tmp_path / "c.yaml").write_text(mounts, encoding="utf-8")
     ended = Somewhere(tmp_path).submit("--cluster", "c.yaml", "--trials", "1")
     assert ended.returncode == 4
