@@ -13,7 +13,6 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from cluster.capacity import Capacity, cluster_capacity
-from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data import Split, TrainingSplits
@@ -25,6 +24,7 @@ from search.trials.checkpoints import CheckpointStore
 from search.trials.job import Job, JobData, JobResult
 
 from .conftest import Watcher, terms
+from .machines import add_machine, head_without_cores
 from .noted import NotedSplit, all_noted, noted_splits, waiting_worker
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
@@ -37,24 +37,16 @@ SIMULATION = {
 }
 
 
-def add_machine(machines: Cluster) -> Any:
-    return machines.add_node(num_cpus=GPUS, num_gpus=GPUS, object_store_memory=100 * 2**20)
-
-
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Cluster]:
     """A head that runs no trials, and the four machines."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SIMULATION.items():
             patch.setenv(name, value)
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-        try:
+        with head_without_cores() as cluster:
             for _ in range(NODES):
-                add_machine(cluster)
-            with connected(cluster.address):
-                yield cluster
-        finally:
-            cluster.shutdown()
+                add_machine(cluster, cpus=GPUS, gpus=GPUS)
+            yield cluster
 
 
 @pytest.fixture
@@ -159,7 +151,7 @@ def test_a_search_ends_with_every_result_while_machines_are_taken_away_and_added
         machines.remove_node(next(iter(machines.worker_nodes)), allow_graceful=False)
 
     def add() -> None:
-        added.append(add_machine(machines))
+        added.append(add_machine(machines, cpus=GPUS, gpus=GPUS))
 
     watcher = Acts(2, [lose, add, lose, add])
     study = open_study(study_of(spec, epochs=3), watcher)

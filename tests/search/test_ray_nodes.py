@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from ray.cluster_utils import Cluster
 
-from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.data import TrainingSplits
 from search.faults import Cause, Fault, SearchBroken
@@ -23,6 +22,7 @@ from search.trials.checkpoints import CheckpointStore
 from . import faulty
 from .conftest import Watcher, terms
 from .faulty import FaultySplits, epochs_of
+from .machines import add_machine, head_without_cores
 
 pytestmark = pytest.mark.ray
 PLAN = TrialPlan(trials=3, epochs=3, seed=0)
@@ -31,18 +31,9 @@ EACH = TrialResources(cpus=1.0, gpus=0.0)
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[Cluster]:
-    """A head without cores, to which the tests add machines of one core."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    try:
-        with connected(cluster.address):
-            yield cluster
-    finally:
-        cluster.shutdown()
-
-
-def add_machine(machines: Cluster) -> Any:
-    """A machine of one core, as Cluster knows it."""
-    return machines.add_node(num_cpus=1, object_store_memory=100 * 2**20)
+    """To it the tests add machines of one core."""
+    with head_without_cores() as cluster:
+        yield cluster
 
 
 class TakesAMachine(Watcher):

@@ -14,7 +14,6 @@ import optuna
 import pytest
 from ray.cluster_utils import Cluster
 
-from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
@@ -30,6 +29,7 @@ from . import faulty
 from .conftest import Watcher, terms
 from .disk import mounted_disk
 from .faulty import FaultySplits
+from .machines import add_machine, head_without_cores
 
 pytestmark = pytest.mark.ray
 PLAN = TrialPlan(trials=4, epochs=2, seed=0)
@@ -61,12 +61,8 @@ def machines(store: CheckpointStore, tmp_path: Path) -> Iterator[Cluster]:
     (tmp_path / "try").mkdir()
     with mounted_disk(tmp_path / "try"):
         Path(store.root).mkdir()
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    try:
-        with connected(cluster.address):
-            yield cluster
-    finally:
-        cluster.shutdown()
+    with head_without_cores() as cluster:
+        yield cluster
 
 
 @contextmanager
@@ -114,7 +110,7 @@ class Later(Watcher):
 def test_a_machine_that_comes_later_ends_the_search_and_no_trial_is_to_blame(
     machines: Cluster, spec: StudySpec, store: CheckpointStore, tiny_splits: TrainingSplits, tmp_path: Path
 ) -> None:
-    machines.add_node(num_cpus=1, object_store_memory=100 * 2**20)
+    add_machine(machines)
 
     def comes() -> Iterator[None]:
         with machine_with_its_own_disk(machines, store.root):
