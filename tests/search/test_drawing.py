@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.opening import StudySpec, open_study
 from search.sampling.drawing import Drawing, Strategy
+from search.sampling.halving import HalvingPruner
 from search.sampling.strategy import LATEST
 from search.sampling.tpe import FastTPESampler
 from search.settings import PrunerName
@@ -118,6 +120,36 @@ def test_a_refused_point_leaves_nothing_and_its_number_is_the_next_ones() -> Non
             refused += 1
         assert len(made.trials()) == number + 1 - refused
     assert refused > 3
+
+
+@pytest.mark.parametrize("epochs", [3, 10, 30])
+def test_halving_decides_as_optunas_and_goes_on_from_its_attributes(epochs: int) -> None:
+    chance = random.Random(epochs)  # noqa: S311  # no secret
+    optunas = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3)
+    ours, theirs = (
+        Drawing("s", Strategy(RandomSampler(seed=0), pruner, None), []) for pruner in (HalvingPruner(epochs), optunas)
+    )
+    under_way = {begin(made).number: 0 for made in (ours, theirs) for _ in range(6)}
+    stopped = 0
+    for step in range(1_500):
+        if step % 400 == 399:
+            ours = Drawing("s", Strategy(RandomSampler(seed=0), HalvingPruner(epochs), None), ours.trials())
+        number = chance.choice(list(under_way))
+        under_way[number] += 1
+        value = chance.choice([round(chance.random(), 1), chance.random(), math.nan if step % 50 == 0 else 0.5])
+        answers = []
+        for made in (ours, theirs):
+            made.report(number, under_way[number], value)
+            is_early = under_way[number] <= epochs // 3
+            answers.append(made.prune(number) if is_early or made is ours else (False, {}))
+        assert answers[0] == answers[1]
+        stopped += answers[0][0]
+        if answers[0][0] or under_way[number] == epochs:
+            del under_way[number]
+            for made in (ours, theirs):
+                made.end(number, TrialState.FAIL, None, {})
+                under_way[begin(made).number] = 0
+    assert 50 < stopped < 1_000
 
 
 @on_every_database
