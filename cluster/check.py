@@ -24,6 +24,7 @@ from cluster.checks.finding import Finding
 from cluster.checks.forecast import describe, every_price_is_given
 from cluster.checks.launch_rules import (
     keys_are_given_once,
+    own_machines_are_set_up,
     own_machines_use_the_first_autoscaler,
     pods_are_not_restarted,
 )
@@ -34,7 +35,7 @@ from cluster.checks.safety_rules import (
     no_secret_is_in_it,
     nothing_is_open_to_the_internet,
 )
-from cluster.checks.size_rules import minimum_within_maximum, workers_have_gpus
+from cluster.checks.size_rules import minimum_within_maximum, own_machines_may_start, workers_have_gpus
 from cluster.checks.storage_rules import every_node_may_write_there, storage_is_shared
 from cluster.checks.version_rules import versions_are_the_lock_files
 
@@ -47,6 +48,7 @@ RULES: Final[tuple[Rule, ...]] = (
     aws_knows_the_request,
     minimum_within_maximum,
     workers_have_gpus,
+    own_machines_may_start,
     sources_are_there,
     versions_are_the_lock_files,
     every_node_asks_for_the_token,
@@ -54,6 +56,7 @@ RULES: Final[tuple[Rule, ...]] = (
     no_secret_is_in_it,
     storage_is_shared,
     every_node_may_write_there,
+    own_machines_are_set_up,
     own_machines_use_the_first_autoscaler,
     pods_are_not_restarted,
     every_price_is_given,

@@ -25,8 +25,8 @@ _ASK_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class WorkerType:
-    """A kind of machine that the autoscaler starts, and how many at most. `machine` is None where nobody knows yet what
-    it has, as with machines of one's own."""
+    """A kind of machine that the autoscaler starts, and how many at most. `machine` is None where its file does not say
+    what it has."""
 
     machine: Machine | None
     most: int

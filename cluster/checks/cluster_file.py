@@ -13,6 +13,7 @@ from cluster.checks.aws_gpus import gpus_of
 from cluster.checks.document import Document, DocumentError, Place, load
 
 PRICES: Final = ("metadata", "usd_per_hour")
+OWN_MACHINE: Final = ("available_node_types", "local.cluster.node")  # Ray's name for machines of one's own
 _KUBERNETES_PRICE: Final = "fashion-search/usd-per-hour"
 _KUBERNETES_GPU: Final = "nvidia.com/gpu"
 _ENTRYPOINT_STORAGE: Final = re.compile(r"--storage-path[= ](\S+)")
@@ -119,15 +120,15 @@ def _typed_groups(document: Document, kind: Kind) -> Iterator[NodeGroup]:
 
 def _local_groups(document: Document) -> Iterator[NodeGroup]:
     count = len(document.items("provider", "worker_ips"))
-    for name, is_head, place in (("head", True, "head_ip"), ("worker", False, "worker_ips")):
+    for name, is_head, place in (("head", True, ("provider", "head_ip")), ("worker", False, OWN_MACHINE)):
         yield NodeGroup(
             name=name,
-            place=("provider", place),
+            place=place,
             is_head=is_head,
             machine="your own",
-            least=0 if is_head else _count(document.at("min_workers"), count),
-            most=0 if is_head else min(count, _count(document.at("max_workers"), count)),
-            gpus=0.0 if is_head else _number(document.at("metadata", "gpus_per_worker")),
+            least=0 if is_head else _count(document.at(*OWN_MACHINE, "min_workers"), 0),
+            most=0 if is_head else min(count, _count(document.at(*OWN_MACHINE, "max_workers"), 0)),
+            gpus=0.0 if is_head else _number(document.at(*OWN_MACHINE, "resources", "GPU")),
             usd_per_hour=_number(document.at(*PRICES, name)),
         )
 

@@ -34,6 +34,18 @@ def own_machines_use_the_first_autoscaler(file: ClusterFile) -> Iterator[Finding
             )
 
 
+def own_machines_are_set_up(file: ClusterFile) -> Iterator[Finding]:
+    """With the provider `local` and its node type in the file, Ray does not put setup_commands before the other two."""
+    if file.kind is Kind.LOCAL and file.document.items("setup_commands"):
+        yield finding(
+            file.document,
+            ("setup_commands",),
+            "On machines of your own Ray runs head_setup_commands and worker_setup_commands only.",
+            f"{len(file.document.items('setup_commands'))} setup_commands",
+            "Write them into both lists, as cluster/on-prem.yaml does, and leave this one empty.",
+        )
+
+
 def pods_are_not_restarted(file: ClusterFile) -> Iterator[Finding]:
     """Autoscaler v2 takes a pod for one Ray node; a pod that comes back would be another one."""
     if file.kind is not Kind.KUBERAY:

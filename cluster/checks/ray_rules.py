@@ -39,11 +39,8 @@ def rays_schema_holds(file: ClusterFile) -> Iterator[Finding]:
         return  # not Ray's to judge
     import jsonschema
 
-    data = dict(file.document.data)
-    if file.kind is Kind.LOCAL:
-        data.pop("min_workers", None)  # Ray takes it out before it looks at the schema
     validator = jsonschema.Draft7Validator(json.loads(_schema_path().read_text(encoding="utf-8")))
-    for error in validator.iter_errors(data):
+    for error in validator.iter_errors(file.document.data):
         place = tuple(error.absolute_path)
         if error.validator == "additionalProperties":
             yield from _unknown_keys(file.document, place, error)

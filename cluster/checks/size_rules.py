@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from cluster.checks.cluster_file import ClusterFile, Kind, NodeGroup
+from cluster.checks.cluster_file import OWN_MACHINE, ClusterFile, Kind, NodeGroup
 from cluster.checks.document import Place
 from cluster.checks.finding import Finding, finding
 
@@ -20,15 +20,11 @@ def minimum_within_maximum(file: ClusterFile) -> Iterator[Finding]:
         if group.least > group.most:
             yield finding(
                 file.document,
-                _place(file, group.place, least),
+                (*group.place, least),
                 f"{group.name}: {least} must not exceed {most}.",
                 f"{least} {group.least}, {most} {group.most}",
                 f"Raise {most} or lower {least}.",
             )
-
-
-def _place(file: ClusterFile, place: Place, key: str) -> Place:
-    return (key,) if file.kind is Kind.LOCAL else (*place, key)
 
 
 def workers_have_gpus(file: ClusterFile) -> Iterator[Finding]:
@@ -37,13 +33,25 @@ def workers_have_gpus(file: ClusterFile) -> Iterator[Finding]:
         if file.kind is Kind.LOCAL and group.gpus is None:
             yield finding(
                 file.document,
-                ("metadata",),
-                "The GPUs of your machines must be told, for the forecast.",
-                "no metadata.gpus_per_worker",
-                "Add it, 0 where they have none.",
+                (*group.place, "resources"),
+                "What a worker has must be told: Ray starts as many as have room for the trials that wait.",
+                "no GPU in available_node_types.local.cluster.node.resources",
+                "Say it as cluster/on-prem.yaml does, with GPU: 0 where they have none.",
             )
         elif file.kind in _TOLD_IN_THE_FILE and group.gpus == 0 and group.most > 0:
             yield finding(file.document, *_without_gpus(file, group))
+
+
+def own_machines_may_start(file: ClusterFile) -> Iterator[Finding]:
+    """All machines of one's own are of the head's type, of which Ray starts no other unless max_workers says so."""
+    if file.kind is Kind.LOCAL and not any(group.most for group in file.workers):
+        yield finding(
+            file.document,
+            OWN_MACHINE,
+            "At least one worker must be allowed to start, or no trial runs.",
+            "no max_workers, or 0",
+            "Add max_workers: as many as worker_ips.",
+        )
 
 
 def _without_gpus(file: ClusterFile, group: NodeGroup) -> tuple[Place, str, str, str]:

@@ -68,7 +68,13 @@ FAULTS = {
         "spec.workerGroupSpecs[0].template", "Received: no nvidia.com/gpu in limits",
     ),
     "GPUs of one's own that are not told": (
-        "on-prem.yaml", "  gpus_per_worker: 4\n", "", "metadata", "Received: no metadata.gpus_per_worker",
+        "on-prem.yaml", ", GPU: 4}", "}", "available_node_types.local.cluster.node.resources",
+        "Received: no GPU in available_node_types.local.cluster.node.resources. Say it as",
+    ),
+    "machines of one's own of which none may start": (
+        "on-prem.yaml", "    max_workers: 2\nhead_node_type", "head_node_type",
+        "available_node_types.local.cluster.node",
+        "Received: no max_workers, or 0. Add max_workers: as many as worker_ips",
     ),
     "a source of a mount that is not there": (
         "config.yaml", "  ~/fashion-search: .\n", "  ~/fashion-search: .\n  ~/x: /nope/missing\n", "file_mounts.~/x",
@@ -155,6 +161,10 @@ FAULTS = {
     "autoscaler v2 on machines of one's own": (
         "on-prem.yaml", "RAY_enable_autoscaler_v2=0 ray start", "ray start", "head_start_ray_commands[1]",
         "must use autoscaler v1: v2 starts one worker too few",
+    ),
+    "set-up that Ray does not do on machines of one's own": (
+        "on-prem.yaml", "\nsetup_commands: []", "\nsetup_commands: [date]", "setup_commands",
+        "Received: 1 setup_commands. Write them into both lists",
     ),
     "pods that come back": (
         "kuberay.yaml", "restartPolicy: Never    #", "restartPolicy: Always    #",

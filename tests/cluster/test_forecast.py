@@ -47,9 +47,9 @@ def test_resources_that_are_given_count_before_the_instance_type(changed: Change
     assert of(path).at_most.gpus == 64
 
 
-def test_machines_of_ones_own_are_all_there_all_the_time(changed: Changed) -> None:
+def test_machines_of_ones_own_are_there_when_trials_wait(changed: Changed) -> None:
     path = changed("on-prem.yaml", "{head: 0, worker: 0}", "{head: 0.1, worker: 0.5}")
-    assert of(path) == Forecast(at_rest=size(3, 8, 1.1), at_most=size(3, 8, 1.1))
+    assert of(path) == Forecast(at_rest=size(1, 0, 0.1), at_most=size(3, 8, 1.1))
 
 
 def test_pods_are_counted_by_their_limits_and_priced_by_their_annotations(changed: Changed) -> None:
@@ -58,7 +58,7 @@ def test_pods_are_counted_by_their_limits_and_priced_by_their_annotations(change
 
 def test_a_missing_price_or_number_of_gpus_is_unknown_and_not_zero(changed: Changed) -> None:
     assert of(changed("config.yaml", "worker.gpu.spot: 2.27, ", "")).at_most == size(9, 32, None)
-    assert of(changed("on-prem.yaml", "  gpus_per_worker: 4\n", "")).at_most == size(3, None, 0)
+    assert of(changed("on-prem.yaml", ", GPU: 4}", "}")).at_most == size(3, None, 0)
 
 
 def test_the_forecast_reads_as_a_table_and_two_lines(changed: Changed) -> None:

@@ -58,11 +58,13 @@ def on_prem_file(lab: Lab) -> str:
     """cluster/on-prem.yaml, with the lab's hosts as one's own machines."""
     file = _shipped("on-prem.yaml")
     workers = len(lab.workers)
+    file["available_node_types"][file["head_node_type"]] |= {"resources": {"CPU": 1, "GPU": 1}, "max_workers": workers}
     file |= _INSTALLATION | {
+        "setup_commands": [],  # Ray would not run them
         "provider": {"type": "local", "head_ip": lab.addresses["head"], "worker_ips": list(lab.workers.values())},
         "auth": _LOGIN,
-        "min_workers": workers,
         "max_workers": workers,
+        "idle_timeout_minutes": _IDLE_MINUTES,
     }
     file.pop("docker", None)
     return _written(file, dict(zip(_STARTS, ("--num-cpus=0 --num-gpus=0 ", "--num-cpus=1 --num-gpus=1 "), strict=True)))

@@ -8,16 +8,14 @@ The story happens once, in a fixture; each test says one thing about it.
 from __future__ import annotations
 
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from search.records import SearchOutcome, load_outcome
 
+from .checkpoints import Checkpoints, watched
 from .cluster_files import cloud_file, write
 from .hosts import DATA, Lab, laboratory
 from .laptop import Clock, Submit, fetched, machines, set_up, submit, wait_until
@@ -39,37 +37,6 @@ for sent in (None, "0" * 64, token):
     except urllib.error.HTTPError as error:
         print(error.code)
 END"""
-
-
-@dataclass
-class Checkpoints(threading.Thread):
-    """When the state after each epoch of each trial was written, watched from outside."""
-
-    folder: Path
-    written: dict[tuple[int, int], list[int]] = field(default_factory=dict)  # (trial, epoch) -> times, ns
-    closing: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        super().__init__(daemon=True)
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def run(self) -> None:
-        while not self.closing.wait(0.05):
-            self.under_way()
-
-    def under_way(self) -> set[int]:
-        """The trials that have a state now."""
-        trials = set()
-        for path in self.folder.glob("trial-*/epoch-*.state"):
-            with suppress(FileNotFoundError):
-                trial, epoch = (int(part.rpartition("-")[2]) for part in (path.parent.name, path.stem))
-                times = self.written.setdefault((trial, epoch), [])
-                if path.stat().st_mtime_ns not in times:
-                    times.append(path.stat().st_mtime_ns)
-                trials.add(trial)
-        return trials
 
 
 @dataclass
@@ -96,14 +63,11 @@ class Story:
 @pytest.fixture(scope="module")
 def story(show: Callable[[str], None]) -> Iterator[Story]:
     with laboratory(WORKERS) as lab:
-        told = Story(lab, Clock(), Checkpoints(lab.shared / "checkpoints" / "lab" / "checkpoints"))
-        told.checkpoints.start()
-        try:
+        with watched(lab.shared / "checkpoints" / "lab" / "checkpoints") as checkpoints:
+            told = Story(lab, Clock(), checkpoints)
             _happen(told)
-            show(told.clock.table())
-            yield told
-        finally:
-            told.checkpoints.closing.set()
+        show(told.clock.table())
+        yield told
 
 
 def _happen(told: Story) -> None:
@@ -130,7 +94,7 @@ def _happen(told: Story) -> None:
     clock.mark(f"{WORKERS} workers launched")
     first.wait_until(lambda: len(told.checkpoints.under_way()) == WORKERS, 180.0, "a state of a trial on each")
     clock.mark("a trial on each has a checkpoint")
-    told.powered_off_ns = max(max(times) for times in told.checkpoints.written.values())
+    told.powered_off_ns = told.checkpoints.newest_ns()
     lab.power_off(VICTIM)
     clock.mark(f"{VICTIM} powered off")
     told.detached = (first.interrupt(), first.text())
@@ -166,15 +130,7 @@ def test_trials_ran_on_every_worker_and_none_on_the_head(story: Story) -> None:
 
 
 def test_the_trial_of_the_machine_that_lost_its_power_went_on_from_its_checkpoint(story: Story) -> None:
-    moved = [trial for trial in story.outcome().trials if trial.attempts > 1]
-    assert moved, "a machine with a trial was lost"
-    for trial in moved:
-        lineage = trial.number if trial.lineage is None else trial.lineage
-        written = {epoch: times for (number, epoch), times in story.checkpoints.written.items() if number == lineage}
-        before = max(epoch for epoch, times in written.items() if min(times) <= story.powered_off_ns)
-        again = {epoch for epoch, times in written.items() if max(times) > story.powered_off_ns}
-        assert before >= 1
-        assert all(epoch > before for epoch in again), f"epochs {again} after {before} were there"
+    story.checkpoints.must_go_on(story.outcome().trials, story.powered_off_ns)
 
 
 def test_ctrl_c_on_the_laptop_leaves_the_search_running_and_says_how_to_come_back(story: Story) -> None:

@@ -11,34 +11,58 @@ import pytest
 
 from search.records import load_outcome
 
+from .checkpoints import watched
 from .cluster_files import on_prem_file, write
-from .hosts import DATA, laboratory
-from .laptop import Clock, fetched, set_up, submit
+from .hosts import DATA, Lab, laboratory
+from .laptop import Clock, Submit, fetched, set_up, submit, wait_until
 
-WORKERS, TRIALS, EPOCHS = 2, 4, 2
+WORKERS, TRIALS, EPOCHS = 3, 6, 5
+VICTIM = "w2"
 
 
 @pytest.mark.lab
 @pytest.mark.timeout(360)
-def test_one_command_starts_the_machines_searches_fetches_the_report_and_takes_all_down(
+def test_own_machines_start_when_trials_wait_one_loses_its_power_and_idle_ones_are_left(
     show: Callable[[str], None],
 ) -> None:
-    with laboratory(WORKERS) as lab:
+    with laboratory(WORKERS) as lab, watched(lab.shared / "checkpoints" / "own" / "checkpoints") as checkpoints:
         clock = Clock()
         set_up(lab)
         file = write(lab, "lab.yaml", on_prem_file(lab))
-        clock.mark("laptop, head and workers are on")
-        size = ("--trials", str(TRIALS), "--train-size", "600", "--epochs", str(EPOCHS), "--pruner", "none")
-        final = ("--finalists", "1", "--retrain-seeds", "1", "--data-dir", str(DATA), "--down")
+        cluster = ("--cluster", str(file))
+        clock.mark(f"laptop, head and {WORKERS} workers are on")
+        size = ("--trials", str(TRIALS), "--train-size", "1800", "--epochs", str(EPOCHS), "--pruner", "none")
+        final = ("--finalists", "1", "--retrain-seeds", "1", "--data-dir", str(DATA))
         each = ("--cpus-per-trial", "1", "--gpus-per-trial", "1")
-        where = ("--cluster", str(file), "--name", "own", "--storage-path", "/mnt/shared/checkpoints")
-        ended = submit(lab, *where, *size, *final, *each)
-        clock.mark("`ray up`, search, report, `ray down`")
+        where = (*cluster, "--name", "own", "--storage-path", "/mnt/shared/checkpoints")
+        search = Submit(lab, (*where, *size, *final, *each), "own.log")
+        search.wait_until(lambda: "submitted: own" in search.text(), 90.0, "submitted")
+        assert with_ray(lab) == [], "none is started before trials wait"
+        clock.mark("`ray up` is done, the search submitted")
+        search.wait_until(lambda: len(checkpoints.under_way()) == WORKERS, 180.0, "a state of a trial on each")
+        assert with_ray(lab) == list(lab.workers)
+        clock.mark("a trial on each has a checkpoint")
+        lost_ns = checkpoints.newest_ns()
+        lab.power_off(VICTIM)
+        clock.mark(f"{VICTIM} powered off")
+        assert search.wait(180.0) == 0, search.text()
+        assert "runs/own/report.html" in search.text()
+        clock.mark("the search has ended, the report is on the laptop")
+        left = [name for name in lab.workers if name != VICTIM]
+        wait_until(lambda: not with_ray(lab, left), 90.0, "no worker runs Ray", lambda: str(with_ray(lab, left)))
+        clock.mark("Ray has ended on the idle workers")
+        down = submit(lab, *cluster, "--follow", "own", "--down")
+        clock.mark("fetched once more, and `ray down`")
         show(clock.table())
 
-        assert ended.returncode == 0, ended.stderr
-        assert ended.stdout == "runs/own/report.html\n"
+        assert down.returncode == 0, down.stderr
+        assert lab.run("head", "ray status").returncode != 0, "Ray has ended on the head"
         trials = load_outcome(fetched(lab, "own") / "outcome.json").trials
         assert [(trial.status, len(trial.intermediate)) for trial in trials] == [("COMPLETE", EPOCHS)] * TRIALS
-        assert {trial.worker.partition(":")[0] for trial in trials} == set(lab.workers)
-        assert lab.run("head", "ray status").returncode != 0, "Ray has ended on the head"
+        assert {trial.worker.partition(":")[0] for trial in trials} - {VICTIM} == set(left)
+        checkpoints.must_go_on(trials, lost_ns)
+
+
+def with_ray(lab: Lab, names: list[str] | None = None) -> list[str]:
+    """The workers on which Ray runs."""
+    return [name for name in names or list(lab.workers) if lab.run(name, "pgrep -x raylet").returncode == 0]
