@@ -203,7 +203,8 @@ def simulated(slots: int) -> Iterator[None]:
     os.environ.update(_SIMULATION)
     cluster = Cluster()
     for _ in range(_NODES):
-        cluster.add_node(num_cpus=-(-slots // _NODES), object_store_memory=_STORE_BYTES)
+        cores = -(-slots // _NODES)
+        cluster.add_node(num_cpus=cores, object_store_memory=_STORE_BYTES, include_log_monitor=False)
     try:
         with connected(cluster.address):
             yield
