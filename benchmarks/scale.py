@@ -1,6 +1,6 @@
 """What the search itself costs: trials that do nothing, 200 at a time, on a cluster that is simulated on this machine.
 
-    python -m benchmarks.scale                      10,000 trials, read off after 100, 1,000 and so on: some 10 minutes
+    python -m benchmarks.scale                      10,000 trials, read off after 100, 1,000 and so on: some 15 minutes
     python -m benchmarks.scale --trials 1000 --slots 50
 
 All is real, the driver, the study in its database, Ray Tune and a process for each slot, but for the machines (8 Ray
