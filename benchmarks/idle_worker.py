@@ -6,6 +6,7 @@ On the driver it is a Trainable like another. In the worker's process Ray Tune i
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from importlib.abc import Loader, MetaPathFinder
@@ -17,7 +18,7 @@ from typing import Any, Final
 EPOCHS: Final = 10
 # An idle worker of Ray looks for signals every 10 ms, a hundredth of a core; one that is at work, as workers are, does
 # not. 200 that always return at once leave these two cores no time for the driver.
-EPOCH_SECONDS: Final = 5.0
+EPOCH_SECONDS: Final = float(os.environ.get("IDLE_EPOCH_SECONDS", "5"))
 
 
 class _Anything(type):

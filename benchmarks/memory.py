@@ -1,7 +1,7 @@
-"""What a worker's process holds after 1 to 200 trials of the real space: `python -m benchmarks.memory` (about 10 min).
+"""What a worker's process holds after 1 to 200 trials of the real space: `python -m benchmarks.memory`, some 5 minutes.
 
-One worker on a local Ray, a core, 500 images, 1 epoch a trial: small enough that what a trial leaves behind shows, and
-each traces its own graphs. What is watched is the process itself, from outside, each time that a trial has ended.
+One worker on a local Ray, two cores, 250 images, 1 epoch a trial: small enough that what a trial leaves behind shows,
+and each traces its own graphs. What is watched is the process itself, from outside, each time that a trial has ended.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from search.trials.assignment import TrialPlan
 from search.trials.checkpoints import CheckpointStore
 
 _SHOWN: Final = (1, 2, 5, 10, 20, 50, 100, 150, 200)
-_IMAGES: Final = 600  # 500 to train on
+_IMAGES: Final = 300  # 250 to train on
+_CORES: Final = 2.0
 _SETTLED: Final = 20  # trials, after which TensorFlow's own caches are warm
 _NEVER: Final = 2**60  # bytes: the worker is not to be replaced
 
@@ -106,7 +107,7 @@ def measure(trials: int, folder: Path) -> Result:
         pruner="none",
     )
     with connected("local"):
-        place = OnRay(TrialResources(cpus=1.0, gpus=0.0), 1, CheckpointStore(str(folder)), worker_bytes=_NEVER)
+        place = OnRay(TrialResources(cpus=_CORES, gpus=0.0), 1, CheckpointStore(str(folder)), worker_bytes=_NEVER)
         place.run_trials(open_study(spec, watch), splits, TrialPlan(trials=trials, epochs=1, seed=0))
     settled = watch.samples[min(_SETTLED, trials) - 1].megabytes
     growth = watch.samples[-1].megabytes / settled - 1
