@@ -17,6 +17,7 @@ from .hosts import ROOT, Lab
 PROJECT: Final = "fashion-search"  # in the home folder
 _TRAVELS: Final = ("cluster", "fashion_model", "reports", "search", "requirements.lock", "pyproject.toml", ".gitignore")
 _POLL_SECONDS: Final = 0.2
+_TRAINS: Final = "ray::[A-Za-z]*[.]train"  # as Ray names a process in an epoch; the shell that asks does not match
 
 
 def set_up(lab: Lab) -> None:
@@ -93,6 +94,21 @@ def machines(lab: Lab) -> list[str]:
     path = lab.shared / "cloud" / "machines.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return sorted(machine["host"] for machine in known.values() if not machine["is_gone"])
+
+
+@dataclass
+class Training:
+    """The workers that were seen to train a trial; one at a time each."""
+
+    lab: Lab
+    seen: list[str] = field(default_factory=list)
+
+    def look(self) -> int:
+        """How many there are so far."""
+        for name in self.lab.workers:
+            if name not in self.seen and self.lab.run(name, f"pgrep -f '{_TRAINS}'").returncode == 0:
+                self.seen.append(name)
+        return len(self.seen)
 
 
 def fetched(lab: Lab, run: str) -> Path:
