@@ -34,6 +34,7 @@ SIMULATION = {
     "RAY_prestart_worker_first_driver": "0",
     "RAY_enable_metrics_collection": "0",
     "RAY_task_events_report_interval_ms": "0",
+    "IDLE_EPOCH_SECONDS": "0.1",  # the workers sleep so long an epoch, once all of them are there
 }
 
 

@@ -27,7 +27,7 @@ from .conftest import Watcher, terms
 from .faulty import Fault, FaultySplits, begun, epochs_of, number_of
 
 pytestmark = pytest.mark.ray
-PLAN = TrialPlan(trials=10, epochs=3, seed=0, timeout_seconds=25.0)
+PLAN = TrialPlan(trials=10, epochs=3, seed=0, timeout_seconds=15.0)
 FAULTS = (
     Fault("die", nth=1, epoch=2, times=1),
     Fault("die", nth=2, epoch=1),
@@ -152,8 +152,8 @@ def test_a_device_without_memory_is_final_and_its_process_serves_no_other_trial(
 def test_a_trial_that_hangs_is_ended_and_started_again_once(searched: Searched, nth: int, where: str) -> None:
     result = searched.result(nth)
     assert (result.status, result.attempts) == ("FAIL", 2)
-    assert searched.reasons_before(nth) == ["timed out: more than 25 s"]
-    assert result.reason == "timed out: more than 25 s (attempt 2, the last)"
+    assert searched.reasons_before(nth) == ["timed out: more than 15 s"]
+    assert result.reason == "timed out: more than 15 s (attempt 2, the last)"
     assert epochs_of(searched.folder, nth) == ([1] if nth == 7 else [])
     assert re.search(rf'faulty.py", line \d+ in {where}', (searched.folder / "log.txt").read_text())
 
