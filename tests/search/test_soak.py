@@ -12,17 +12,19 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pytest
 from optuna.trial import FrozenTrial, TrialState
+from ray.cluster_utils import Cluster
 
 from search.records import load_outcome
 from search.storage.stored import Line, is_result
 
-from .command import results, stored_trials
+from .command import SMALL, results, stored_trials
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 
@@ -30,22 +32,20 @@ TRIALS: Final = 40
 KILLS: Final = 10
 SEED: Final = 20261122
 LONGEST_WAIT_SECONDS: Final = 3.0
-FLAGS: Final = [
-    "--train-size",
-    "600",
-    "--epochs",
-    "2",
-    "--retrain-seeds",
-    "1",
-    "--finalists",
-    "1",
-    "--address",
-    "local",
-]
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """Of a Ray that stays while drivers come and go."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    try:
+        yield cluster.address
+    finally:
+        cluster.shutdown()
 
 
 def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "search.run", *arguments, "--no-progress"]
+    command = [sys.executable, "-m", "search.run", *arguments]
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=paths())
 
 
@@ -80,10 +80,11 @@ def kill_in_the_search(process: subprocess.Popen[str], count: int, wait_seconds:
 
 
 def test_ten_kills_of_the_driver_lose_no_trial_and_repeat_none(
-    tmp_path: Path, real_data: str, capsys: pytest.CaptureFixture[str]
+    address: str, tmp_path: Path, real_data: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_dir = tmp_path / "runs" / "soak"
-    process = start("--trials", str(TRIALS), "--name", "soak", "--data-dir", real_data, *FLAGS, folder=tmp_path)
+    where = ("--address", address)
+    process = start("--trials", str(TRIALS), "--name", "soak", "--data-dir", real_data, *SMALL, *where, folder=tmp_path)
     before: dict[int, tuple[Any, ...]] = {}
     for kill, (count, wait) in enumerate(moments(), start=1):
         assert kill_in_the_search(process, count, wait), "the search must not end before it is killed"
@@ -97,7 +98,7 @@ def test_ten_kills_of_the_driver_lose_no_trial_and_repeat_none(
             )
         assert {number: now[number] for number in before} == before, "a result was lost, or has changed"
         before = now
-        process = start("--resume", "--address", "local", folder=tmp_path)
+        process = start("--resume", *where, folder=tmp_path)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
     every = stored_trials(run_dir)
