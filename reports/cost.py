@@ -28,7 +28,7 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One trial on its worker, in seconds since the search's first start."""
+    """One attempt at a trial on its worker, in seconds since the search's first start."""
 
     trial: int
     status: Status
@@ -58,12 +58,17 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Wall time, CPU time, epochs and images by stage, their sums, the timeline of the search, and its machines."""
+    """Wall time, CPU time, epochs and images by stage, their sums, the timeline of the search, and its machines.
+
+    `lost_cpu_seconds` is the part of the search's CPU time that went into `lost` attempts, which were made again.
+    """
 
     stages: tuple[StageCost, ...]
     total: StageCost
     cpu_hours: float
     gpus: float
+    lost: int
+    lost_cpu_seconds: float
     timeline: Timeline
     machines: Machines
 
@@ -83,12 +88,15 @@ def cost(outcome: SearchOutcome) -> Cost:
         epochs=sum(stage.epochs or 0 for stage in stages),
         images=sum(stage.images or 0 for stage in stages),
     )
+    attempts = (*outcome.trials, *outcome.lost)
     return Cost(
         stages=stages,
         total=total,
         cpu_hours=(total.cpu_seconds or 0.0) / 3600.0,
         gpus=outcome.environment.gpus,
-        timeline=timeline(outcome.trials, worker_names(outcome.trials)),
+        lost=len(outcome.lost),
+        lost_cpu_seconds=_cpu_seconds(outcome.lost),
+        timeline=timeline(attempts, worker_names(attempts)),
         machines=machines(outcome),
     )
 
@@ -98,10 +106,14 @@ def _search(outcome: SearchOutcome) -> StageCost:
     return StageCost(
         name="search",
         wall_seconds=outcome.times.search_seconds,
-        cpu_seconds=sum(trial.cpu_seconds for trial in outcome.trials),
+        cpu_seconds=_cpu_seconds(outcome.trials) + _cpu_seconds(outcome.lost),
         epochs=epochs,
         images=epochs * outcome.data.train_count,
     )
+
+
+def _cpu_seconds(trials: Sequence[TrialRecord]) -> float:
+    return sum(trial.cpu_seconds for trial in trials)
 
 
 def _finalists(outcome: SearchOutcome) -> StageCost:

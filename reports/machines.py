@@ -15,9 +15,9 @@ Span = tuple[float, float]
 class Device:
     """A GPU, or a machine without one, in seconds since the search's first start.
 
-    `spans` are the times when at least one trial was on it, `at_once` how many there were then on average, and
-    `busy_share` these times' part of the whole search: a machine that came late or was taken away was not busy before
-    or after.
+    A trial that was lost and made again counts wherever it was. `spans` are the times when at least one was on it,
+    `at_once` how many there were then on average, and `busy_share` these times' part of the whole search: a machine
+    that came late or was taken away was not busy before or after.
     """
 
     node: str
@@ -55,7 +55,8 @@ class _Ran:
 
 def machines(outcome: SearchOutcome) -> Machines:
     """Every number. What the records of older runs lack, the machine's identifier, the worker's host stands in for."""
-    every = [*_all_that_ran(outcome.trials, is_trial=True), *_all_that_ran(_finals(outcome), is_trial=False)]
+    attempts = (*outcome.trials, *outcome.lost)
+    every = [*_all_that_ran(attempts, is_trial=True), *_all_that_ran(_finals(outcome), is_trial=False)]
     trials = [ran for ran in every if ran.is_trial]
     origin = min((ran.span[0] for ran in trials), default=0.0)
     span = max((ran.span[1] for ran in trials), default=origin) - origin

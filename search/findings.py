@@ -32,6 +32,7 @@ class Findings:
     sessions: Sessions
     stage: Stage = "search"
     trials: tuple[TrialRecord, ...] = ()
+    lost: tuple[TrialRecord, ...] = ()
     scores: tuple[FinalistScore, ...] = field(default=())
     waiting: int = 0
 
@@ -54,6 +55,7 @@ class Findings:
             best_config=searched.best.config,
             reference_config=REFERENCE,
             finals=runs,
+            lost=self.lost,
         )
 
     def state(self, error: BaseException) -> SearchState:

@@ -144,7 +144,8 @@ class Pipeline:
 
     def _end_search(self, study: SearchStudy) -> None:
         study.fail_unfinished(Fault(Cause.INTERRUPTED))
-        self._findings.trials, self._findings.waiting = study.records(), study.waiting()
+        self._findings.trials, self._findings.lost = study.records(), study.lost()
+        self._findings.waiting = study.waiting()
         study.close()
         with suppress(OSError) if study.broken else nullcontext():  # a full disk: the error under way says so
             self._folder.write_trials(self._findings.trials)

@@ -149,7 +149,9 @@ class SearchOutcome:
 
     `settings` are the resolved command-line settings by name; `best_trial` is the number of the trial that
     the finalists' scores chose (the reference's own, if nothing beat it). `finals` holds the
-    reference's runs and the best's, on the same seeds in the same order.
+    reference's runs and the best's, on the same seeds in the same order. `lost` holds the attempts that ended without a
+    result and were made again, each FAIL with its reason; empty in older runs. What is told of their work is what they
+    had done at their last report: nothing of one that had not reported, or whose driver died.
     """
 
     study: str
@@ -166,6 +168,7 @@ class SearchOutcome:
     best_config: TrainConfig
     reference_config: TrainConfig
     finals: tuple[FinalRun, ...]
+    lost: tuple[TrialRecord, ...] = ()
     schema: int = SCHEMA
 
     def runs(self, model: ModelName) -> tuple[FinalRun, ...]:

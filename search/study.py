@@ -29,6 +29,7 @@ from search.storage.stored import (
     REFERENCE,
     End,
     Line,
+    is_lost,
     is_result,
     record_of,
     to_start_again,
@@ -84,6 +85,7 @@ class _Open:
     line: Line
     is_reference: bool
     values: dict[int, float] = field(default_factory=dict)
+    work: Work = field(default_factory=Work)
 
 
 class SearchStudy:
@@ -101,6 +103,7 @@ class SearchStudy:
         self._most_failures, self._failures = most_failures, 0
         self._open: dict[int, _Open] = {}
         self._records: dict[int, TrialRecord] = {}
+        self._lost: list[TrialRecord] = []
         self.counts = Counts()
         self.broken: Exception | None = None
         with self._changing():
@@ -110,6 +113,7 @@ class SearchStudy:
         self._has_reference = any(REFERENCE in trial.user_attrs for trial in trials)
         for trial in filter(is_result, trials):
             self._count(record_of(trial))
+        self._lost += map(record_of, filter(is_lost, trials))
         self._again = to_start_again(trials)
         self.orphans = 0
         for trial in (trial for trial in trials if trial.state is TrialState.RUNNING):
@@ -139,10 +143,11 @@ class SearchStudy:
             self._change(running=1)
             return Assignment(trial.number, line.first, config)
 
-    def report(self, number: int, epoch: int, value: float) -> bool:
+    def report(self, number: int, epoch: int, value: float, work: Work | None = None) -> bool:
         """Record the validation accuracy after an epoch (from 1). Returns whether to prune.
 
-        Never the reference, and no trial for an epoch that an earlier attempt at it has passed.
+        `work` is what has been done up to now: all that will be known of an attempt whose worker is then lost.
+        Prunes never the reference, and no trial for an epoch that an earlier attempt at it has passed.
         """
         with self._changing():
             opened = self._open[number]
@@ -151,6 +156,7 @@ class SearchStudy:
             stops, attributes = self._drawing.prune(number) if may_stop else (False, {})
             self._durable.write(lambda: self._rows.report(number, epoch, value, attributes))
             opened.values[epoch] = value
+            opened.work = work or opened.work
             self._change(epochs=1)
             return stops
 
@@ -169,7 +175,7 @@ class SearchStudy:
         """End a trial as FAIL; it is started again if its fault allows."""
         with self._changing():
             opened = self._open[number]
-            end = End.by(fault, number, opened.line, max(opened.values, default=0), work or Work())
+            end = End.by(fault, number, opened.line, max(opened.values, default=0), work or opened.work)
             self._end(opened, TrialState.FAIL, end)
 
     def fail_unfinished(self, fault: Fault) -> int:
@@ -190,6 +196,10 @@ class SearchStudy:
     def records(self) -> tuple[TrialRecord, ...]:
         """Every result, by number."""
         return tuple(record for _, record in sorted(self._records.items()))
+
+    def lost(self) -> tuple[TrialRecord, ...]:
+        """Every attempt that ended without a result and is or was made again, in the order in which they ended."""
+        return tuple(self._lost)
 
     def close(self) -> None:
         """Copy the database and let go of it; nothing can be asked or told after that."""
@@ -239,6 +249,7 @@ class SearchStudy:
             self._count(record)
         else:
             self._again.append(ended)
+            self._lost.append(record)
         self._change(running=-1, epochs=-len(opened.values))
         (self._observer.ended if end.again is None else self._observer.starts_again)(record)
         self._durable.ended()

@@ -42,7 +42,7 @@ def _step_through(
 ) -> bool:
     """Train the trial, reporting each epoch. Returns whether it was pruned before its last epoch."""
     for epoch, accuracy in run.epochs(splits):
-        if study.report(assignment.number, epoch, accuracy) and epoch < plan.epochs:
+        if study.report(assignment.number, epoch, accuracy, run.work()) and epoch < plan.epochs:
             return True
         if plan.timeout_seconds is not None and run.seconds() > plan.timeout_seconds and epoch < plan.epochs:
             raise TrialFailed(Cause.TIMED_OUT, f"more than {plan.timeout_seconds:g} s")

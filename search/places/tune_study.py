@@ -141,7 +141,7 @@ class StudyScheduler(_NotSaved, FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Record the epoch and ask the pruner."""
-        prune = self._study.report(trial.config["number"], result["epoch"], result[METRIC])
+        prune = self._study.report(trial.config["number"], result["epoch"], result[METRIC], work_of(result))
         return str(TrialScheduler.STOP if prune else TrialScheduler.CONTINUE)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:

@@ -102,10 +102,16 @@ def is_result(trial: FrozenTrial) -> bool:
     return trial.state in _STATUS and REFUSED not in trial.user_attrs and End.of(trial).again is None
 
 
+def is_lost(trial: FrozenTrial) -> bool:
+    """Whether it ended as an attempt that is or was made again."""
+    # a driver may have died after it wrote the end and before it told the state: that trial is under way
+    return trial.state is TrialState.FAIL and End.of(trial).again is not None
+
+
 def to_start_again(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """The trials that are to be started again and have not been, by number."""
     followed = {Line.of(trial).follows for trial in trials}
-    return [trial for trial in trials if _is_to_follow(trial) and trial.number not in followed]
+    return [trial for trial in trials if is_lost(trial) and trial.number not in followed]
 
 
 def reopen(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
@@ -136,11 +142,6 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
         node=end.work.node,
         gpus=end.work.gpus,
     )
-
-
-def _is_to_follow(trial: FrozenTrial) -> bool:
-    # a driver may have died after it wrote the end and before it told the state: that trial is under way
-    return trial.state is TrialState.FAIL and End.of(trial).again is not None
 
 
 def _utc(moment: datetime | None) -> str:

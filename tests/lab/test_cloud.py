@@ -127,8 +127,10 @@ def test_every_trial_has_its_result(story: Story) -> None:
 
 
 def test_trials_ran_on_every_worker_and_none_on_the_head(story: Story) -> None:
-    hosts = {trial.worker.partition(":")[0] for trial in story.outcome().trials}
-    assert hosts | {story.powered_off} == set(story.lab.workers)
+    outcome = story.outcome()
+    hosts = [{each.worker.partition(":")[0] for each in every} for every in (outcome.trials, outcome.lost)]
+    assert hosts[0] | {story.powered_off} == set(story.lab.workers)
+    assert hosts[1] in ({story.powered_off}, {""}), "without a name where it was lost before its first report arrived"
 
 
 def test_the_trial_of_the_machine_that_lost_its_power_went_on_from_its_checkpoint(story: Story) -> None:

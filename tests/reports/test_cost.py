@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reports.cost import cost
+from reports.page import make_report, render
 from search.records import TrialRecord
 from tests.reports.conftest import Finish, Plan
 
@@ -39,6 +40,24 @@ def test_a_busy_share_is_the_trials_time_over_peak_times_span(make: Finish) -> N
     assert (line.span_seconds, line.peak) == (120.0, 2)
     assert line.busy_share == pytest.approx(150 / 240)
     assert sorted(lane.busy_share for lane in line.lanes) == pytest.approx([0.25, 1.0])
+
+
+def test_what_went_into_attempts_that_were_made_again_is_part_of_the_cost_and_told(make: Finish) -> None:
+    finished = make(Plan())
+    first, second = finished.outcome.trials[:2]
+    lost = replace(at(second, "01:00", 30, "b"), number=99, status="FAIL", cpu_seconds=7200.0)
+    trials = (at(first, "02:00", 60, "a"), at(second, "02:00", 30, "c"))
+    outcome = replace(finished.outcome, trials=trials, lost=(lost,))
+    spent, without = cost(outcome), cost(replace(outcome, lost=()))
+    assert (spent.lost, spent.lost_cpu_seconds) == (1, 7200.0)
+    assert spent.cpu_hours == pytest.approx(without.cpu_hours + 2.0)
+    assert spent.stages[1].cpu_seconds == pytest.approx((without.stages[1].cpu_seconds or 0.0) + 7200.0)
+    lanes = [[(bar.trial, bar.status) for bar in lane.bars] for lane in spent.timeline.lanes]
+    assert [(99, "FAIL")] in lanes
+    assert len(lanes) == len(without.timeline.lanes) + 1
+    told = "Of the search’s CPU time, 2 h 00 min went into 1 attempt lost"
+    pages = [render(make_report(replace(finished.outcome, lost=each), finished.predictions)) for each in ((lost,), ())]
+    assert [told in page for page in pages] == [True, False]
 
 
 def test_a_search_without_workers_has_an_empty_timeline(make: Finish) -> None:

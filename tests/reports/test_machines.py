@@ -95,6 +95,14 @@ def test_the_page_shows_a_row_a_gpu_and_names_no_machine(make: Finish, outcome: 
     assert SECOND not in page
 
 
+def test_a_gpu_was_busy_with_an_attempt_that_was_made_again_elsewhere(outcome: SearchOutcome) -> None:
+    lost = replace(at(outcome.trials[3], "00:50", 20, SECOND, "1"), status="FAIL", number=99)
+    _, alone, both = machines(replace(outcome, lost=(lost,))).devices
+    assert (alone.trials, alone.spans) == (1, ((120.0, 200.0),))
+    assert (both.trials, both.spans) == (2, ((50.0, 70.0), (120.0, 200.0)))
+    assert both.busy_share == pytest.approx(0.5)
+
+
 def test_one_machine_without_gpus_needs_no_table(make: Finish) -> None:
     finished = make(Plan())
     trials = tuple(replace(trial, worker="host:1") for trial in finished.outcome.trials)

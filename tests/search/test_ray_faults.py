@@ -110,6 +110,9 @@ def test_a_trial_whose_worker_is_killed_goes_on_from_its_last_checkpoint(searche
     first = searched.trials[number_of(searched.folder, 1)]
     assert first.intermediate_values == {1: result.intermediate[0][1]}
     assert searched.trials[result.number].params == first.params
+    (lost,) = (record for record in searched.again if record.number == first.number)
+    assert lost.worker not in ("", result.worker)
+    assert 0.0 < lost.seconds < 15.0, "up to its last report"
 
 
 def test_a_trial_under_which_every_worker_dies_fails_at_the_second(searched: Searched) -> None:

@@ -69,6 +69,8 @@ def test_trials_of_a_machine_that_is_lost_go_on_from_their_checkpoints_on_anothe
     moved = next(record for record in study.records() if record.attempts == 2)
     assert [epoch for epoch, _ in moved.intermediate] == [1, 2, 3]
     assert moved.intermediate[0] == watcher.again[0].intermediate[0]
+    assert study.lost() == tuple(watcher.again)
+    assert watcher.again[0].node not in ("", moved.node)
     assert [epochs_of(tmp_path, nth) for nth in range(3)] == [[1, 2, 3]] * 3, "no epoch is trained twice"
     for node in nodes:
         machines.remove_node(node)

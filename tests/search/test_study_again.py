@@ -198,3 +198,33 @@ def test_a_sampler_does_not_repeat_its_first_draws_when_the_study_is_opened_agai
             run_trial(study, [0.5])
         study.close()
     assert len({record.config for record in study.records()}) == 12
+
+
+@on_every_database
+def test_what_a_lost_attempt_had_done_at_its_last_report_is_kept_and_found_again(
+    spec: StudySpec, run_trial: RunTrial
+) -> None:
+    study = open_study(spec, Watcher())
+    number = study.ask().number
+    study.report(number, 1, 0.5, replace(WORK, seconds=1.0))
+    study.report(number, 2, 0.6, replace(WORK, seconds=3.0, node="ab", gpus=("1",)))
+    study.fail(number, Fault(Cause.NODE_LOST))
+    before = study.lost()
+    (lost,) = before
+    assert (lost.number, lost.status, lost.reason) == (number, "FAIL", "its machine was lost")
+    assert (lost.worker, lost.seconds, lost.cpu_seconds) == (WORK.worker, 3.0, WORK.cpu_seconds)
+    assert (lost.node, lost.gpus) == ("ab", ("1",))
+    study.fail(study.ask().number, Fault(Cause.NODE_LOST))
+    run_trial(study, [0.5])
+    assert [(each.attempts, each.seconds) for each in study.lost()] == [(1, 3.0), (2, 0.0)], "it had not reported"
+    study.close()
+    again = open_study(spec, Watcher())
+    assert again.lost()[:1] == before
+    assert len(again.lost()) == 2
+    assert len(again.records()) == 1
+
+
+def test_the_last_attempt_of_a_trial_that_is_given_up_is_its_result_and_none_of_the_lost(spec: StudySpec) -> None:
+    study = open_study(spec, Watcher())
+    record = fail_until_it_is_final(study, Fault(Cause.WORKER_DIED))
+    assert [each.attempts for each in (*study.lost(), record)] == [1, 2]
