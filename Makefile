@@ -88,7 +88,7 @@ audit:  ## known vulnerabilities of the locked packages (needs pypi.org itself: 
 
 clean:  ## remove .venv, caches and bytecode; runs/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
-	find fashion_model search cluster reports tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find fashion_model search cluster reports benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A copy of a lock file in .venv says that it is installed: a changed lock file installs again, a touched one does not.
 $(VENV)/requirements.lock: requirements.lock | $(BIN)/pip

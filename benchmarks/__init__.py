@@ -2,7 +2,7 @@
 
     throughput      two jobs through six contenders, in turn
     time_to_good    the best model over time, with the same budget in wall time
-    scale           100 to 10,000 trials that do nothing
+    scale           100 to 10,000 trials that only sleep
     memory          200 trials through one worker
 
 Each is a command, `python -m benchmarks.NAME`, prints a table and writes docs/performance/NAME.json; `benchmarks.page`

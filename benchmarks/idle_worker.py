@@ -58,7 +58,7 @@ from ray import tune  # noqa: E402  # what it is depends on where
 
 
 class IdleWorker(tune.Trainable):
-    """Reports a value of the trial's number after each epoch, at once. Tune calls no other method than these."""
+    """Sleeps for an epoch, then reports a value of the trial's number. Tune calls no other method than these."""
 
     def __init__(self, config: dict[str, Any], **ignored: Any) -> None:
         self.reset(config)

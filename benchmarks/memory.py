@@ -1,4 +1,4 @@
-"""What a worker's process holds after 1 to 200 trials of the real space: `python -m benchmarks.memory`, some 5 minutes.
+"""What a worker's process holds after 1 to 200 trials of the real space: `python -m benchmarks.memory`, some 6 minutes.
 
 One worker on a local Ray, two cores, 250 images, 1 epoch a trial: small enough that what a trial leaves behind shows,
 and each traces its own graphs. What is watched is the process itself, from outside, each time that a trial has ended.
@@ -38,7 +38,7 @@ _NEVER: Final = 2**60  # bytes: the worker is not to be replaced
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A worker after so many trials: megabytes (10^6) in RAM, open files, threads, seconds since the first ended."""
+    """A worker after so many trials: megabytes (10^6) in RAM, open files, threads, seconds since the start."""
 
     trials: int
     megabytes: float

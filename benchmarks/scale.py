@@ -1,4 +1,4 @@
-"""What the search itself costs: trials that do nothing, 200 at a time, on a cluster that is simulated on this machine.
+"""What the search itself costs: trials that only sleep, 200 at a time, on a cluster that is simulated on this machine.
 
     python -m benchmarks.scale                      10,000 trials, read off after 100, 1,000 and so on: some 15 minutes
     python -m benchmarks.scale --trials 1000 --slots 50
@@ -104,7 +104,7 @@ _HEADER: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """A search of trials that do nothing. `first_seconds` is when the first one ended, `attempts` counts those that
+    """A search of trials that only sleep. `first_seconds` is when the first one ended, `attempts` counts those that
     were started again."""
 
     nodes: int

@@ -96,7 +96,7 @@ def cost(outcome: SearchOutcome) -> Cost:
         gpus=outcome.environment.gpus,
         lost=len(outcome.lost),
         lost_cpu_seconds=_cpu_seconds(outcome.lost),
-        timeline=timeline(attempts, worker_names(attempts)),
+        timeline=timeline(attempts, worker_names(outcome.trials, outcome.lost)),
         machines=machines(outcome),
     )
 

@@ -54,7 +54,7 @@ class ConfusionTables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thumbnail:
-    """One of the first training images, with its class name."""
+    """A small image: a training image under its class name, or a test image under its index."""
 
     name: str
     uri: str

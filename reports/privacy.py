@@ -38,10 +38,14 @@ class WorkerNames:
         return {host for host in hosts if len(host) >= _SHORTEST_HOST}
 
 
-def worker_names(trials: Sequence[TrialRecord]) -> WorkerNames:
-    """The workers that took trials, ordered by start time."""
-    started = sorted((trial for trial in trials if trial.worker), key=lambda trial: (trial.started, trial.number))
-    return WorkerNames(tuple(dict.fromkeys(trial.worker for trial in started)))
+def worker_names(trials: Sequence[TrialRecord], lost: Sequence[TrialRecord] = ()) -> WorkerNames:
+    """The workers that took trials, ordered by start time; after them those that only attempts were lost with."""
+    return WorkerNames(tuple(dict.fromkeys((*_in_order(trials), *_in_order(lost)))))
+
+
+def _in_order(trials: Sequence[TrialRecord]) -> list[str]:
+    taken = sorted((trial for trial in trials if trial.worker), key=lambda trial: (trial.started, trial.number))
+    return [trial.worker for trial in taken]
 
 
 def without_credentials(text: str) -> str:

@@ -31,7 +31,7 @@ examples:
   python -m search.run --report-only runs/NAME         build a run's report again
 
 exit codes: 0 done · 1 a fault of ours · 2 usage, or a study of other terms · 3 fewer trials than asked for, or too
-            many failed · 4 data or storage · 5 another driver has the study · 130 Ctrl-C, 143 SIGTERM: resumable
+            many failed · 4 data, storage, cluster · 5 another driver has the study · 130 Ctrl-C, 143 SIGTERM: resumable
 """
 
 
@@ -184,7 +184,7 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
         "--gpus-per-trial",
         type=float,
         metavar="G",
-        help="GPUs of a trial: a fraction shares one, 2 or more split each batch (default 1 if any)",
+        help="GPUs of a trial: a fraction shares one, 2 or more split each batch (default: 1, 1/2 or 1/4, as measured)",
     )
     group.add_argument("--max-concurrent", type=int, metavar="N", help="trials at a time (default: as many as fit)")
 
@@ -199,7 +199,7 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
         "--storage", metavar="URL", help="SQLAlchemy URL of the study's database (default: study.db in the run folder)"
     )
 
-    path_help = "where checkpoints lie: a folder or URI that every machine reaches (default: in the run folder)"
+    path_help = "where checkpoints lie: a folder or URI that every machine reaches (default on one: the run folder)"
     group.add_argument("--storage-path", metavar="URI", help=path_help)
 
 
@@ -227,9 +227,8 @@ def _duration(text: str) -> float:
 
 
 def _add_other(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--report-only", type=Path, metavar="DIR", help="build the report of a finished run again, and nothing else"
-    )
+    report_help = "only build a run's report again, finished or so far"
+    group.add_argument("--report-only", type=Path, metavar="DIR", help=report_help)
     group.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     group.add_argument("--config", type=Path, metavar="FILE", help="TOML file of settings; flags win over it")
     group.add_argument("--print-config", action="store_true", help="print the settings as such a file, and do nothing")

@@ -28,6 +28,7 @@ class RunFolder:
 
     config.json     the resolved settings
     study.db        the Optuna study, unless --storage names another database; study.db.backup, its copy
+    spool.jsonl     results that the database did not take, until it is opened again
     checkpoints/    the trainings under way, unless --storage-path names another place
     trials.csv      a line a trial
     trainings/      the trainings of finalists and finals, each as soon as it ended

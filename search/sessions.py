@@ -1,6 +1,6 @@
 """The wall time of a run, stage by stage, over every command that worked on it: `sessions.json`.
 
-Written after each trial and each stage, so that a driver that is killed leaves all but the last minutes.
+Written after each trial and each training, so that a driver that is killed leaves all but the last minutes.
 """
 
 from __future__ import annotations

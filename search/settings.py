@@ -41,8 +41,9 @@ class Settings:
     """What the command was asked to do. Field names are the flags' names.
 
     `trials` counts the whole study; `train_size` None means all 60,000 images; resources None mean that the
-    cluster decides (cluster/resources.py); `name` is never empty once resolved. `trial_timeout` and `time_budget` are
-    wall seconds, None meaning no limit; `max_failures` is how many trials in a row may fail.
+    cluster decides (cluster/resources.py), and how many share a GPU is measured (search/places/packing.py). `name` is
+    never empty once resolved. `trial_timeout` and `time_budget` are wall seconds, None meaning no limit;
+    `max_failures` is how many trials in a row may fail.
 
     Raises:
         SettingsError: when a value breaks its rule.

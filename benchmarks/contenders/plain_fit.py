@@ -41,10 +41,10 @@ def network(config: TrainConfig, job: Job, count: int) -> keras.Model:
 
 
 def fit(config: TrainConfig, job: Job, data: Arrays, callbacks: list[Any] | None = None) -> tuple[float, float]:
-    """Train one configuration. Returns the seconds in `fit`, and the last validation accuracy."""
+    """Train one configuration. Returns its seconds, and the last validation accuracy."""
+    start = time.perf_counter()
     keras.utils.set_random_seed(0)
     model = network(config, job, len(data[0]))
-    start = time.perf_counter()
     accuracy = fit_network(model, config, job, data, callbacks)
     return time.perf_counter() - start, accuracy
 

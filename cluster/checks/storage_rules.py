@@ -1,4 +1,4 @@
-"""A storage path that every node reaches: without it trials on other nodes fail, and Ray calls the job a success."""
+"""A storage path that every node reaches: without one the search ends with 4, once machines are paid for."""
 
 from __future__ import annotations
 

@@ -98,20 +98,20 @@ class Durable:
             file.flush()
             os.fsync(file.fileno())
 
-    def replay(self, study: optuna.Study) -> int:
-        """Tell the study what was spooled. Returns how many results it did not have.
+    def replay(self, study: optuna.Study) -> None:
+        """Tell the study what was spooled, where it does not have it.
 
         Raises:
             StorageError: when the study has no such trial, or cannot be written.
         """
         if not self._spool.exists():
-            return 0
+            return
         entries = [_entry(line) for line in self._spool.read_text(encoding="utf-8").splitlines()]
-        told = sum(self._tell(study, entry) for entry in entries if entry is not None)
+        for entry in filter(None, entries):
+            self._tell(study, entry)
         self._spool.unlink()
-        return told
 
-    def _tell(self, study: optuna.Study, entry: Mapping[str, Any]) -> bool:
+    def _tell(self, study: optuna.Study, entry: Mapping[str, Any]) -> None:
         trials = study.get_trials(deepcopy=False)
         if entry["number"] >= len(trials):
             raise StorageError(
@@ -119,10 +119,8 @@ class Durable:
                 f"where the study has {len(trials)}. Put the newer database back, or delete that file."
             )
         trial = trials[entry["number"]]
-        if trial.state.is_finished():
-            return False
-        self.write(lambda: _tell_again(study, trial, entry))
-        return True
+        if not trial.state.is_finished():
+            self.write(lambda: _tell_again(study, trial, entry))
 
     def _unwritable(self, error: Exception) -> str:
         wrapped = isinstance(error, optuna.exceptions.StorageInternalError) and error.__cause__
