@@ -18,7 +18,7 @@ from typing import Any, Final
 EPOCHS: Final = 10
 # An idle worker of Ray looks for signals every 10 ms, a hundredth of a core; one that is at work, as workers are, does
 # not. 200 that always return at once leave these two cores no time for the driver.
-EPOCH_SECONDS: Final = float(os.environ.get("IDLE_EPOCH_SECONDS", "5"))
+EPOCH_SECONDS: Final = float(os.environ.get("IDLE_EPOCH_SECONDS", "4"))
 
 
 class _Anything(type):
