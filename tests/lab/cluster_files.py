@@ -12,7 +12,7 @@ import yaml
 from .hosts import ROOT, Lab
 
 _OBJECT_STORE_BYTES: Final = 200_000_000
-_IDLE_MINUTES: Final = 0.2
+_IDLE_MINUTES: Final = 0.3
 _INSTALLATION: Final = {
     "initialization_commands": [],
     "setup_commands": ["ray --version"],  # the hosts see this project's environment, and no index to install from

@@ -126,10 +126,12 @@ def test_every_trial_has_its_result(story: Story) -> None:
     assert all(len(trial.intermediate) == EPOCHS for trial in trials)
 
 
-def test_trials_ran_on_every_worker_and_none_on_the_head(story: Story) -> None:
+def test_trials_ran_on_several_workers_and_none_on_the_head(story: Story) -> None:
     outcome = story.outcome()
     hosts = [{each.worker.partition(":")[0] for each in every} for every in (outcome.trials, outcome.lost)]
-    assert hosts[0] | {story.powered_off} == set(story.lab.workers)
+    ran_on = hosts[0] | {story.powered_off}
+    assert len(ran_on) > 1, "two may have done all of them before the third had started"
+    assert ran_on <= set(story.lab.workers)
     assert hosts[1] in ({story.powered_off}, {""}), "without a name where it was lost before its first report arrived"
 
 

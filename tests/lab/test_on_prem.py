@@ -59,7 +59,9 @@ def test_own_machines_start_when_trials_wait_one_loses_its_power_and_idle_ones_a
         assert lab.run("head", "ray status").returncode != 0, "Ray has ended on the head"
         trials = load_outcome(fetched(lab, "own") / "outcome.json").trials
         assert [(trial.status, len(trial.intermediate)) for trial in trials] == [("COMPLETE", EPOCHS)] * TRIALS
-        assert {trial.worker.partition(":")[0] for trial in trials} | {lost} == set(lab.workers)
+        ran_on = {trial.worker.partition(":")[0] for trial in trials} | {lost}
+        assert len(ran_on) > 1, "two may have done all of them before the third had started"
+        assert ran_on <= set(lab.workers)
         checkpoints.must_go_on(trials, lost_ns)
 
 
