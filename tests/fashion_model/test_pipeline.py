@@ -105,6 +105,13 @@ def test_the_whole_range_of_seeds_works(noise: Split, seed: int) -> None:
     assert len(images) == COUNT
 
 
+def test_several_threads_make_the_same_batches_in_the_same_order(noise: Split) -> None:
+    config = replace(SMALL, augmentation="flip_shift", batch_size=3)
+    alone, together = (epoch_of(TrainingBatches(noise, config, seed=7, threads=count), 2) for count in (1, 4))
+    assert np.array_equal(alone[0], together[0])
+    assert np.array_equal(alone[1], together[1])
+
+
 def test_label_smoothing_gets_one_hot_labels(noise: Split) -> None:
     _, labels = epoch_of(TrainingBatches(noise, SMALL, seed=1), 1)
     _, one_hot = epoch_of(TrainingBatches(noise, replace(SMALL, label_smoothing=0.1), seed=1), 1)
