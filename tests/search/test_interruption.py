@@ -91,7 +91,7 @@ def test_a_second_ctrl_c_ends_the_command_at_once_and_the_run_goes_on(
 
 
 def test_a_search_whose_time_is_used_up_is_retrained_reported_and_can_go_on(real_data: str, tmp_path: Path) -> None:
-    place = ["--local", "--time-budget", "15s"]
+    place = ["--local", "--time-budget", "25s"]
     command = run(*new(place, real_data, tmp_path, trials=500))
     assert command.process.returncode == 3, command.said()
     trials = load_outcome(tmp_path / "x" / "outcome.json").trials

@@ -84,8 +84,8 @@ def test_a_search_without_machines_ends_after_its_patience_and_goes_on_when_ther
     watcher = TakesAMachine(4, lambda: machines.remove_node(nodes[0], allow_graceful=False))
     mine = replace(spec, terms=terms(epochs=PLAN.epochs), pruner="none")
     study = open_study(mine, watcher)
-    with pytest.raises(SearchBroken, match=r"A trial must get its worker within 8 s. Received: none, for 1 waiting"):
-        OnRay(EACH, 1, store, patience_seconds=8.0).run_trials(study, splits, PLAN)
+    with pytest.raises(SearchBroken, match=r"A trial must get its worker within 15 s. Received: none, for 1 waiting"):
+        OnRay(EACH, 1, store, patience_seconds=15.0).run_trials(study, splits, PLAN)
     study.fail_unfinished(Fault(Cause.INTERRUPTED))
     before = study.records()
     study.close()
