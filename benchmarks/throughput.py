@@ -1,6 +1,6 @@
 """How much of the hardware goes into training: one job through each contender, in turn.
 
-python -m benchmarks.throughput [--jobs short long] [--rounds 2 1] [--only service ceiling]
+python -m benchmarks.throughput [--jobs short long] [--rounds 3 2] [--only service ceiling]
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def main() -> None:
     """Measure, print the tables, keep the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput", description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=["short", "long"])
-    parser.add_argument("--rounds", nargs="+", type=int, default=[2, 1], help="of each job; the last for the rest")
+    parser.add_argument("--rounds", nargs="+", type=int, default=[1], help="of each job; the last for the rest")
     parser.add_argument("--only", nargs="+", choices=list(CONTENDERS), default=list(CONTENDERS))
     asked = parser.parse_args()
     rounds = [asked.rounds[min(index, len(asked.rounds) - 1)] for index in range(len(asked.jobs))]
