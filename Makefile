@@ -54,7 +54,7 @@ test: $(VENV)/requirements-dev.lock  ## everything: lint, then every tier of tes
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench:  ## what the service does with the hardware, beside others (under an hour on two cores): docs/performance.md
+bench:  ## what the service does with the hardware, beside others (about an hour on two cores): docs/performance.md
 	@$(MAKE) --no-print-directory data env EXTRAS=bench
 	@start=$$(date +%s); for benchmark in throughput scale memory time_to_good; do \
 	echo "bench $$benchmark"; $(BIN)/python -m benchmarks.$$benchmark $(ARGS) || exit; \

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 _USABLE: Final = 0.8  # of a machine's memory; Ray's monitor begins to kill at 0.95
-_GROWTH: Final = 2.0  # of what the first trial needed; the largest of the space need 1.6 times it (docs/performance.md)
+_GROWTH: Final = 2.0  # of what the first trial needed; the largest of all need 1.54 times it (docs/performance.md)
 # of a container, version 2 and version 1 of cgroups
 _LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
