@@ -1,5 +1,6 @@
 """An epoch shows each image once, in an order and with an augmentation that (seed, epoch, batch) alone decide."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -188,3 +189,18 @@ def test_threads_can_be_pinned_only_before_the_first_operation() -> None:
     assert done.stdout == "1 1\n"
     assert done.returncode == 1
     assert "RuntimeError: Intra op parallelism cannot be modified after initialization" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("set_by_user", "is_on"), [({}, True), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, False)])
+def test_trainings_use_onednn_unless_the_user_says_otherwise(set_by_user: dict[str, str], is_on: bool) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import fashion_model.training"],
+        cwd=ROOT,
+        env=environment | {"TF_CPP_MIN_LOG_LEVEL": "0"} | set_by_user,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ("oneDNN custom operations are on" in done.stderr) == is_on
