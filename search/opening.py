@@ -11,8 +11,8 @@ from search.faults import StorageError
 from search.sampling.drawing import Drawing, Strategy
 from search.sampling.strategy import LATEST, PRUNERS, SAMPLERS
 from search.seeds import Stream, derive
-from search.settings import PrunerName, SamplerName, SettingsError
-from search.storage.database import Database, how_to_restore
+from search.settings import PrunerName, SamplerName, Settings, SettingsError
+from search.storage.database import Database, how_to_restore, sqlite_url
 from search.storage.durable import Durable
 from search.storage.lock import StudyLock
 from search.storage.rows import Rows
@@ -36,6 +36,21 @@ class StudySpec:
     sampler: SamplerName = "tpe"
     pruner: PrunerName = "halving"
     most_failures: int = 10
+
+    @classmethod
+    def of(cls, settings: Settings, file: Path, split_sha256: str) -> StudySpec:
+        """The study of a run, in `file` unless the settings name another database."""
+        database = Database(settings.storage or sqlite_url(file))
+        return cls(
+            name=settings.name,
+            database=database,
+            folder=file.parent,
+            lock=StudyLock(database, settings.name),
+            terms=Terms.of(settings, split_sha256),
+            sampler=settings.sampler,
+            pruner=settings.pruner,
+            most_failures=settings.max_failures,
+        )
 
 
 def open_study(spec: StudySpec, observer: Observer, *, exists: bool = False) -> SearchStudy:

@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fashion_model.config import REFERENCE
 from fashion_model.data import TrainingSplits, find_source, load_training
-from fashion_model.source import FILES, Source
+from fashion_model.source import FILES, Source, local_source
 from search.faults import Cause, Fault, SearchBroken
 from search.findings import Findings, Searched
 from search.interrupt import TimeIsUp, as_raised, time_limit
-from search.opening import StudySpec, open_study
 from search.places.site import Site, sites
 from search.progress import Progress
 from search.records import DataRecord, TrialRecord, save_outcome, save_predictions, save_state
@@ -27,14 +27,13 @@ from search.settings import Settings
 from search.stages.finalists import choose_finalists, jobs_count, rescore, winner
 from search.stages.retrain import FinalData, FinalPlan, Finals, job_count, retrain
 from search.stages.trainings import Trainings
-from search.storage.database import Database, sqlite_url
-from search.storage.lock import StudyLock
-from search.study import Counts, SearchStudy
-from search.terms import Terms
 from search.trials.assignment import TrialPlan
 from search.trials.checkpoints import CheckpointStore
 from search.trials.job import Job
 from search.trials.trial import checkpoint_key
+
+if TYPE_CHECKING:  # Optuna and SQLAlchemy load while Ray starts: see _read
+    from search.study import Counts, SearchStudy
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +86,33 @@ class Pipeline:
         return len(searched.trials)
 
     def _data(self, site: Callable[[], Site]) -> _Data:
-        source = find_source(Path(self._settings.data_dir) if self._settings.data_dir else None)
-        seed = derive(self._settings.seed, Stream.SPLIT, 0)
         with ThreadPoolExecutor(1) as beside:
-            loading = beside.submit(load_training, source, seed=seed, size=self._settings.train_size)
-            if self._is_sure_to_train():  # then Ray starts while the images are read, which takes 1.2 s
+            reading = beside.submit(self._read)
+            if self._is_sure_to_train():
                 site()
-            splits = loading.result()
+            data = reading.result()
+        splits = data.splits
         counts = f"{len(splits.train):,} images to train on, {len(splits.validation):,} to validate on"
-        self._progress.stage("data", f"{counts}, from {source.kind}, split {splits.sha256[:8]}")
+        self._progress.stage("data", f"{counts}, from {data.source.kind}, split {splits.sha256[:8]}")
+        return data
+
+    def _read(self) -> _Data:
+        """The images, and with them the modules that read and write a study: what Ray's start leaves time for."""
+        source = find_source(self._data_dir())
+        seed = derive(self._settings.seed, Stream.SPLIT, 0)
+        splits = load_training(source, seed=seed, size=self._settings.train_size)
+        import search.opening  # noqa: F401
+
         return _Data(source, splits)
 
+    def _data_dir(self) -> Path | None:
+        return Path(self._settings.data_dir) if self._settings.data_dir else None
+
     def _is_sure_to_train(self) -> bool:
-        """Whether nothing but the images can be in the way: a resumed run may be done, and what is written elsewhere
-        than in the run's own folder is tried before Ray starts."""
+        """Whether hardly anything can be in the way: a resumed run may be done, images may have to come over a network,
+        and what is written elsewhere than in the run's own folder is tried before Ray starts."""
         elsewhere = self._settings.storage is not None or self._settings.storage_path is not None
-        return not self._resumed and not elsewhere
+        return not self._resumed and not elsewhere and local_source(self._data_dir()) is not None
 
     def _introduce(self, site: Site) -> None:
         self._progress.stage("model", f"the reference: {REFERENCE.multiply_adds():,} multiply-adds an image")
@@ -113,11 +123,12 @@ class Pipeline:
         self._progress.stage("trial", f"{each}, {site.concurrent} at a time{grown}{measured}")
 
     def _search(self, site: Callable[[], Site], data: _Data) -> tuple[TrialRecord, ...]:
-        database = Database(self._settings.storage or sqlite_url(self._folder.study_file()))
-        lock = StudyLock(database, self._settings.name)
-        with lock.held() if self._settings.storage else nullcontext():  # the folder's own lock is held already
+        from search.opening import StudySpec, open_study
+
+        spec = StudySpec.of(self._settings, self._folder.study_file(), data.splits.sha256)
+        with spec.lock.held() if self._settings.storage else nullcontext():  # the folder's own lock is held already
             self._require_checkpoints()
-            study = open_study(self._spec(database, lock, data), self, exists=self._resumed)
+            study = open_study(spec, self, exists=self._resumed)
             self._folder.write_config(self._settings)
             self._opened = True
             try:
@@ -152,18 +163,6 @@ class Pipeline:
         counts = study.counts
         ended = f"{counts.complete} complete, {counts.pruned} pruned, {counts.failed} failed"
         self._progress.say(f"  {ended}; {_count(counts.epochs, 'epoch')}")
-
-    def _spec(self, database: Database, lock: StudyLock, data: _Data) -> StudySpec:
-        return StudySpec(
-            name=self._settings.name,
-            database=database,
-            folder=self._folder.path,
-            lock=lock,
-            terms=Terms.of(self._settings, data.splits.sha256),
-            sampler=self._settings.sampler,
-            pruner=self._settings.pruner,
-            most_failures=self._settings.max_failures,
-        )
 
     def _require_checkpoints(self) -> None:
         """The place for checkpoints must be writable; a new study finds none of another's there."""

@@ -6,15 +6,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from search.records import TrialRecord
-from search.study import Counts
 from search.trials.trial import describe
+
+if TYPE_CHECKING:
+    from search.study import Counts  # with Optuna, which loads while Ray starts
 
 _STAGES: Final = ("data", "model", "trial", "search", "retrain", "report")
 _ENOUGH_TO_ESTIMATE: Final = 3

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fashion_model.data import TrainingSplits
 from search.faults import Fault
-from search.study import SearchStudy
 from search.trials.assignment import TrialPlan
 from search.trials.job import Job, JobData, JobResult
+
+if TYPE_CHECKING:
+    from search.study import SearchStudy  # with Optuna, which loads while Ray starts
 
 
 class Place(Protocol):
