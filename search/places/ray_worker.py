@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import faulthandler
-import gc
 import os
 import sys
 from collections.abc import Generator, Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any, Final
 import ray
 from ray import tune
 
+from cluster.connect import uncollected
 from cluster.resources import TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data import TrainingSplits
@@ -170,7 +170,7 @@ def prepare(each: TrialResources) -> None:
     """Pin this process to its share of the cores and of a GPU, before TensorFlow starts."""
     os.umask(_PRIVATE)
     os.environ["OMP_NUM_THREADS"] = str(each.threads())
-    _load()
+    load()
     from fashion_model import pipeline
 
     pipeline.use_threads(each.threads())
@@ -181,13 +181,10 @@ def prepare(each: TrialResources) -> None:
 
 
 @cache
-def _load() -> None:
+def load() -> None:
     """Load TensorFlow, so that the first trial need not."""
-    with _unseen("matplotlib", "sklearn"):
+    with uncollected(), _unseen("matplotlib", "sklearn"):
         from fashion_model import training  # noqa: F401
-    # what is loaded now stays: collecting garbage between trials takes 0.02 s, and 0.2 s with all of TensorFlow in it
-    gc.collect()
-    gc.freeze()
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from cluster.resources import ClusterSize, TrialResources, trial_resources
 from search.faults import StorageError
@@ -13,6 +15,9 @@ from search.interrupt import catch_signals
 from search.places.place import Place
 from search.settings import Settings
 from search.trials.checkpoints import CheckpointStore
+
+_PRELOAD: Final = "search.places.preloaded"
+_GPU: Final = Path("/dev/nvidiactl")  # NVIDIA's driver makes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,8 @@ def _on_ray(settings: Settings, store: CheckpointStore, stack: ExitStack) -> Sit
     from cluster.capacity import cluster_capacity
     from cluster.connect import connected
 
-    stack.enter_context(connected(settings.address, meanwhile=_load_tune))
+    preload = (_PRELOAD,) if all_cores_train(settings) else ()
+    stack.enter_context(connected(settings.address, meanwhile=_load_tune, preload=preload))
     catch_signals()  # ray.init has set a SIGTERM handler of its own
     from search.places.on_ray import OnRay
 
@@ -94,6 +100,14 @@ def require_shared_storage(settings: Settings, machines: int, can_grow: bool) ->
             f"a cluster of {machines} {'machine' if machines == 1 else 'machines'}{grows}. Name a bucket, as in "
             "--storage-path s3://BUCKET/PATH, or a folder that all machines share."
         )
+
+
+def all_cores_train(settings: Settings) -> bool:
+    """Whether a Ray of our own will have a trial on each core, as far as can be told before it starts. It starts a
+    process a core ahead, and 64 of them with TensorFlow, where one GPU is all that there is, would take 20 GB."""
+    cores = os.cpu_count() or 1
+    single = settings.cpus_per_trial in (None, 1.0) and not settings.gpus_per_trial and not _GPU.exists()
+    return single and (settings.max_concurrent or cores) >= cores and settings.trials >= cores
 
 
 def _load_tune() -> None:
