@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,8 +17,6 @@ from cluster.capacity import size_now
 from cluster.resources import ClusterSize
 
 _CONNECT_TIMEOUT_SECONDS: Final = 10
-_AHEAD_SECONDS: Final = 5.0
-_POLL_SECONDS: Final = 0.02
 # Ray speaks gRPC, and so HTTP/2: both sides begin with their settings, a frame of type 4
 _HTTP2_SETTINGS: Final = b"\x04"
 _HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _HTTP2_SETTINGS + bytes(5)
@@ -128,20 +125,8 @@ def _init(ray: Any, address: str | None) -> None:
         # what is started here inherits it; a runtime_env would leave the workers that Ray starts ahead unused: 0.5 s
         os.environ.update(_WORKER_ENVIRONMENT | {"PYTHONPATH": _with_project(os.environ.get("PYTHONPATH"))})
         ray.init("local", **arguments)
-        _await_workers(ray)
     else:
         ray.init(address, **remote)
-
-
-def _await_workers(ray: Any) -> None:
-    """Wait for the processes that Ray starts ahead, one a core: for whoever comes before they are there it starts more.
-
-    They have then told Ray of themselves, and load what is to be preloaded.
-    """
-    deadline = time.monotonic() + _AHEAD_SECONDS
-    cores = int(ray.cluster_resources().get("CPU", 0))
-    while len(ray._private.state.workers()) < cores and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
 
 
 def _with_project(path: str | None) -> str:

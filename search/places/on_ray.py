@@ -5,20 +5,19 @@ from __future__ import annotations
 import gc
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import ray
 from ray import tune
 from ray.tune.error import TuneError
-from ray.tune.execution import class_cache
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.resources import TrialResources
 from fashion_model.data import TrainingSplits
 from search.faults import RETRIES, Cause, Fault, SearchBroken, StorageError, first_line
 from search.interrupt import whole
+from search.places.ahead import processes_started_ahead
 from search.places.ray_worker import TrialWorker, WorkerSetup, require_shared, work_on_job
 from search.places.tune_study import METRIC, Assigned, Stopped, StudyScheduler, StudySearcher, StudyWatch
 from search.study import SearchStudy
@@ -117,7 +116,7 @@ class OnRay:
 
     def _fit(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan, assigned: Assigned) -> None:
         worker = tune.with_parameters(self._worker, splits=splits, worker=self._setup(plan))
-        with tempfile.TemporaryDirectory(prefix="search-tune-") as scratch, _processes_started_ahead():
+        with tempfile.TemporaryDirectory(prefix="search-tune-") as scratch, processes_started_ahead():
             tune.Tuner(
                 tune.with_resources(worker, {"cpu": self._each.cpus, "gpu": self._each.gpus}),
                 tune_config=tune.TuneConfig(
@@ -161,25 +160,6 @@ class OnRay:
                 done, looks = ray.wait(looks, timeout=_POLL_SECONDS)
                 for look_there in done:
                     _result(look_there)  # a machine that is lost meanwhile is none to worry about
-
-
-@contextmanager
-def _processes_started_ahead() -> Iterator[None]:
-    """For the body, have Tune use the processes that a Ray of our own has started ahead.
-
-    Tune gives its actors an environment, of variables that these processes have already, and for that Ray starts others
-    beside them. Where the job has an environment, on somebody else's Ray, Tune adds to it as ever.
-    """
-    names = ("DEFAULT_ENV_VARS", "ENV_VARS_TO_PROPAGATE")
-    kept = {name: getattr(class_cache, name) for name in names}
-    if not ray.get_runtime_context().runtime_env:
-        for name in names:
-            setattr(class_cache, name, {})
-    try:
-        yield
-    finally:
-        for name, value in kept.items():
-            setattr(class_cache, name, value)
 
 
 def _result(reference: ray.ObjectRef[JobResult | Fault]) -> JobResult | Fault:

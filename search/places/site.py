@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cluster.connect import connected, uncollected
 from cluster.resources import ClusterSize, TrialResources, trial_resources
 from search.faults import StorageError
 from search.interrupt import catch_signals
@@ -57,6 +58,9 @@ def sites(settings: Settings, store: CheckpointStore) -> Iterator[Callable[[], S
 def _local(store: CheckpointStore) -> Site:
     from search.places.in_process import InProcess
 
+    with uncollected():
+        from fashion_model import training  # noqa: F401
+
     # TensorFlow spreads one training over every core here
     size = ClusterSize(cpus=float(os.cpu_count() or 1), gpus=0.0, nodes=1)
     return Site(InProcess(store), lambda: size, TrialResources(size.cpus, 0.0), 1)
@@ -65,13 +69,14 @@ def _local(store: CheckpointStore) -> Site:
 def _on_ray(settings: Settings, store: CheckpointStore, stack: ExitStack) -> Site:
     # Ray loads here, so that --local works without it
     from cluster.capacity import cluster_capacity
-    from cluster.connect import connected
 
     preload = (_PRELOAD,) if all_cores_train(settings) else ()
     stack.enter_context(connected(settings.address, meanwhile=_load_tune, preload=preload))
     catch_signals()  # ray.init has set a SIGTERM handler of its own
+    from search.places.ahead import await_processes
     from search.places.on_ray import OnRay
 
+    await_processes()
     capacity = cluster_capacity()
     require_shared_storage(settings, capacity.now().nodes, capacity.can_grow())
     capacity.settle()

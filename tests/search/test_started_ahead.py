@@ -12,6 +12,7 @@ from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.data import TrainingSplits
 from search.opening import StudySpec, open_study
+from search.places.ahead import await_processes
 from search.places.on_ray import OnRay
 from search.places.site import all_cores_train
 from search.settings import Settings
@@ -49,6 +50,7 @@ def test_a_search_trains_in_the_processes_that_ray_has_started_ahead(
     (tmp_path / "noted_at_start.py").write_text("import os; open(f'{os.path.dirname(__file__)}/{os.getpid()}', 'w')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with connected("local", preload=("noted_at_start",)):
+        await_processes()
         ahead = idle_workers()
         assert len(ahead) == CORES
         study = open_study(spec, Watcher())
