@@ -7,7 +7,6 @@ leaves a broken file for good, and two processes on a machine race.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -38,7 +37,9 @@ def download(folder: Path, base_url: str = KERAS_BASE_URL) -> Path:
 
 
 def _fetch(name: str, base_url: str, aside: Path) -> Path:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow loads: keeps its chatter off the terminal
+    import fashion_model.loading  # noqa: F401
+
+    # isort: split
     import keras
 
     try:

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import fashion_model.loading  # noqa: F401
+
+# isort: split
 import keras
 
 from fashion_model.config import CLASS_NAMES, IMAGE_SIDE, TrainConfig

@@ -13,11 +13,9 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, Final
 
-# Read once, when TensorFlow loads. By itself it uses oneDNN only on processors with AVX-512 for networks (VNNI); on one
-# with AVX2 alone eight networks of the space then take 1.6 times as long (docs/log.md, 2026-11-25).
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # keep its chatter off the terminal
+import fashion_model.loading  # noqa: F401
 
+# isort: split
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import ops

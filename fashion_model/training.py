@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-# It is first because it says how TensorFlow is to load, which Keras does
-from fashion_model.pipeline import TrainingBatches, forget_gradients, image_batches, prepare_gpus, replicas
+import fashion_model.loading  # noqa: F401
 
 # isort: split
 import keras
@@ -28,6 +27,7 @@ from fashion_model.checkpoint import Checkpoints, Layout, Snapshot, resume
 from fashion_model.config import TrainConfig
 from fashion_model.data import Split
 from fashion_model.model import build_model, build_optimizer
+from fashion_model.pipeline import TrainingBatches, forget_gradients, image_batches, prepare_gpus, replicas
 from fashion_model.result import EpochResult, TrainResult
 
 # Batches that one call of the compiled loop runs: with 1, Python's share is a sixth of the documented model's

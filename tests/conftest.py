@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import fashion_model.loading  # noqa: F401  # whichever test then loads TensorFlow first
 from fashion_model.config import CLASS_NAMES, IMAGE_SIDE, TrainConfig
 from fashion_model.data import Split, TrainingSplits, split_by_index
 
