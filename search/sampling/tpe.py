@@ -111,4 +111,5 @@ class FastTPESampler(optuna.samplers.TPESampler):
         seen = [other for other in study._get_trials(deepcopy=False, states=states) if other.number != trial.number]
         ended = sum(other.state is not TrialState.RUNNING for other in seen)
         good, others = sampler._split_trials(study, seen, sampler.default_gamma(ended))
-        return self._table.of(good), self._table.of(others)
+        rows = self._table.of(good + others)  # at once: a parameter that only the others have widens the rows of all
+        return rows[: len(good)], rows[len(good) :]

@@ -104,6 +104,23 @@ def test_tpe_draws_what_optunas_draws(many: list[FrozenTrial]) -> None:
         assert same(here.params, there.params)
 
 
+def test_tpe_draws_a_parameter_that_none_of_the_good_trials_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.sampling.tpe._COLUMNS", 1)
+    study = optuna.create_study(sampler=FastTPESampler(0), direction="maximize")
+    unit = optuna.distributions.FloatDistribution(0, 1)
+    wide: dict[str, optuna.distributions.BaseDistribution] = {"x": unit, "y": unit}
+    for number in range(12):
+        names = ["x"] if number < 3 else ["x", "y"]
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=dict.fromkeys(names, 0.5),
+                distributions={name: wide[name] for name in names},
+                value=-float(number),
+            )
+        )
+    assert 0 <= study.ask(wide).params["y"] <= 1
+
+
 def same(here: dict[str, object], there: dict[str, object]) -> bool:
     """Whether two points are equal, but for the last bits of their numbers."""
     numbers = {name for name, value in here.items() if isinstance(value, float)}
