@@ -1,50 +1,25 @@
 """One point of the model's space: what is built and how it is trained.
 
-`TrainConfig` describes network, optimizer and training recipe completely, except for the number of
-epochs and the seed, which belong to the one who calls `train`. `REFERENCE` is the documented model.
-A TrainConfig that exists can be built: every rule is checked on construction.
+`TrainConfig` describes network, optimizer and training recipe completely, except for the number of epochs and the seed,
+which the caller of `train` gives. `REFERENCE` is the documented model. Every rule is checked on construction, but for
+one that depends on the images: network.py refuses a network whose feature map would vanish.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, get_args, get_type_hints
 
 Padding = Literal["valid", "same"]
 Pooling = Literal["max", "average"]
 Activation = Literal["relu", "elu", "gelu", "silu"]
 OptimizerName = Literal["sgd", "rmsprop", "adam", "adamw"]
 Schedule = Literal["constant", "cosine", "one_cycle"]
-Augmentation = Literal["none", "flip", "flip_shift", "cutout"]
+Head = Literal["flatten", "global_average"]
+Augmentation = Literal["none", "flip", "alternating_flip", "flip_shift", "cutout"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
-
-IMAGE_SIDE: Final = 28
-CLASS_NAMES: Final = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
-
-_CHOICES: Final = MappingProxyType(
-    {
-        "padding": get_args(Padding),
-        "pooling": get_args(Pooling),
-        "activation": get_args(Activation),
-        "optimizer": get_args(OptimizerName),
-        "schedule": get_args(Schedule),
-        "augmentation": get_args(Augmentation),
-        "precision": get_args(Precision),
-    }
-)
 
 # field: (lowest, highest), both allowed
 _BOUNDS: Final = MappingProxyType(
@@ -56,8 +31,8 @@ _BOUNDS: Final = MappingProxyType(
         "kernel_size": (1, 7),
         "conv_dropout": (0.0, 0.9),
         "dense_dropout": (0.0, 0.9),
-        "dense_layers": (1, 3),
-        "dense_units": (1, 4096),
+        "dense_layers": (0, 3),
+        "dense_units": (0, 4096),
         "learning_rate": (1e-8, 10.0),
         "momentum": (0.0, 0.999),
         "warmup_fraction": (0.0, 0.5),
@@ -77,17 +52,21 @@ class ConfigError(ValueError):
 class TrainConfig:
     """Network, optimizer and recipe of one training.
 
-    The network is `conv_blocks` blocks of `convs_per_block` convolutions and a 2×2 pooling, then
-    `dense_layers` hidden layers of `dense_units`, then softmax over the ten classes. Block b
-    (from 0) has `round(base_filters · filter_growth^b)` filters. The defaults are the documented model.
+    The network is `conv_blocks` blocks of `convs_per_block` convolutions and a 2×2 pooling; then the last feature map
+    flat, or the mean of each channel (`head`); then `dense_layers` hidden layers of `dense_units`; then softmax over
+    the classes. Block b (from 0) has `round(base_filters · filter_growth^b)` filters. With `residual`, a block adds its
+    input to the output of its convolutions, before the last activation and the pooling (He et al. 2016,
+    arXiv:1512.03385); the input goes through a 1×1 convolution where the number of channels changes. The defaults are
+    the documented model.
 
     A value that another one switches off must stay at 0 (`momentum` without SGD, `warmup_fraction`
     without the cosine schedule, `ema_momentum` without `use_ema`, `weight_decay` with adam or
-    rmsprop), so that two equal trainings are two equal configurations.
+    rmsprop, `dense_units` and `dense_dropout` without `dense_layers`), so that two equal trainings are two equal
+    configurations.
 
     Raises:
         ConfigError: when a field is of the wrong type, out of its bounds or choices, switched off and
-            not 0, or when the feature map of the network would vanish.
+            not 0, or for `residual` without 'same' padding.
     """
 
     conv_blocks: int = 2
@@ -99,6 +78,8 @@ class TrainConfig:
     pooling: Pooling = "max"
     activation: Activation = "relu"
     batch_norm: bool = False
+    residual: bool = False
+    head: Head = "flatten"
     conv_dropout: float = 0.0
     dense_dropout: float = 0.0
     dense_layers: int = 1
@@ -118,14 +99,18 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            _check_type(field.name, getattr(self, field.name), type(field.default))
-        for name, choices in _CHOICES.items():
-            _check_choice(name, getattr(self, name), choices)
-        for name, (low, high) in _BOUNDS.items():
-            _check_bounds(name, getattr(self, name), low, high)
+            check_value(field.name, getattr(self, field.name))
         self._check_switched_off()
-        for _ in self.conv_shapes():
-            pass  # walking the blocks raises if the feature map vanishes
+        if self.dense_layers and not self.dense_units:
+            raise ConfigError(
+                f"A hidden layer must have a unit. Received: dense_layers={self.dense_layers}, dense_units=0. "
+                "Set dense_units, or dense_layers to 0."
+            )
+        if self.residual and self.padding != "same":
+            raise ConfigError(
+                "What a block adds to its output must have its size. Received: residual=True, "
+                f"padding={self.padding!r}. Use padding='same'."
+            )
 
     def _check_switched_off(self) -> None:
         switches = {
@@ -133,6 +118,8 @@ class TrainConfig:
             "warmup_fraction": (self.schedule == "cosine", "schedule='cosine'"),
             "ema_momentum": (self.use_ema, "use_ema=True"),
             "weight_decay": (self.optimizer in ("sgd", "adamw"), "optimizer='sgd' or 'adamw'"),
+            "dense_units": (self.dense_layers > 0, "dense_layers of at least 1"),
+            "dense_dropout": (self.dense_layers > 0, "dense_layers of at least 1"),
         }
         for name, (is_on, condition) in switches.items():
             value = getattr(self, name)
@@ -145,53 +132,18 @@ class TrainConfig:
         """Filters of each block, first to last; at least 1."""
         return tuple(max(1, round(self.base_filters * self.filter_growth**b)) for b in range(self.conv_blocks))
 
-    def conv_shapes(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (output side, input channels, output channels) of each convolution, first to last.
-
-        Raises:
-            ConfigError: when a convolution or pooling would leave an empty feature map.
-        """
-        side, channels = IMAGE_SIDE, 1
-        for block, filters in enumerate(self.block_filters()):
-            for _ in range(self.convs_per_block):
-                side = self._require_side(side if self.padding == "same" else side - self.kernel_size + 1, block)
-                yield side, channels, filters
-                channels = filters
-            side = self._require_side(side // 2, block)
-
-    def _require_side(self, side: int, block: int) -> int:
-        if side < 1:
-            raise ConfigError(
-                f"The feature map must keep at least one pixel, but vanishes in block {block + 1} of "
-                f"{self.conv_blocks}. "
-                f"Received: padding={self.padding!r}, kernel_size={self.kernel_size}, "
-                f"convs_per_block={self.convs_per_block}. "
-                "Use padding='same', fewer blocks or a smaller kernel."
-            )
-        return side
-
-    def multiply_adds(self) -> int:
-        """Multiply-adds of one image's forward pass through convolutions and dense layers."""
-        convolutions = sum(
-            side**2 * self.kernel_size**2 * inputs * outputs for side, inputs, outputs in self.conv_shapes()
-        )
-        return convolutions + sum(inputs * outputs for inputs, outputs in self._dense_shapes())
-
-    def weights(self) -> int:
-        """Weights of convolutions and dense layers, without offsets and normalization."""
-        convolutions = sum(self.kernel_size**2 * inputs * outputs for _, inputs, outputs in self.conv_shapes())
-        return convolutions + sum(inputs * outputs for inputs, outputs in self._dense_shapes())
-
-    def _dense_shapes(self) -> Iterator[tuple[int, int]]:
-        *_, (side, _, filters) = self.conv_shapes()
-        inputs = (side // 2) ** 2 * filters
-        for units in (*[self.dense_units] * self.dense_layers, len(CLASS_NAMES)):
-            yield inputs, units
-            inputs = units
-
     def to_dict(self) -> dict[str, Any]:
         """Every field by its name, as JSON-ready values."""
         return asdict(self)
+
+    def as_numbers(self) -> tuple[float, ...]:
+        """Every field as a number. A word is its place among its choices, which a tree splits as well as any order."""
+        every = asdict(self).items()
+        return tuple(float(_CHOICES[name].index(value) if name in _CHOICES else value) for name, value in every)
+
+    def differences(self) -> dict[str, Any]:
+        """The fields, by name, in which it differs from the documented configuration."""
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) != field.default}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
@@ -206,6 +158,19 @@ class TrainConfig:
                 f"TrainConfig has no field of that name. Received: {', '.join(unknown)}. See fashion_model/config.py."
             )
         return cls(**values)
+
+
+def check_value(name: str, value: Any) -> None:
+    """Check the value of one field by itself.
+
+    Raises:
+        ConfigError: when it is of the wrong type, out of its bounds, or none of its choices.
+    """
+    _check_type(name, value, _TYPES[name])
+    if name in _CHOICES:
+        _check_choice(name, value, _CHOICES[name])
+    if name in _BOUNDS:
+        _check_bounds(name, value, *_BOUNDS[name])
 
 
 def _check_type(name: str, value: object, expected: type) -> None:
@@ -226,4 +191,8 @@ def _check_bounds(name: str, value: float, low: float, high: float) -> None:
         raise ConfigError(f"`{name}` must be from {low} to {high}. Received: {name}={value}.")
 
 
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {name: get_args(kind) for name, kind in get_type_hints(TrainConfig).items() if get_args(kind)}
+)
+_TYPES: Final[Mapping[str, type]] = MappingProxyType({field.name: type(field.default) for field in fields(TrainConfig)})
 REFERENCE: Final = TrainConfig()

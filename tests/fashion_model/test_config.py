@@ -1,4 +1,4 @@
-"""A TrainConfig that exists can be built, REFERENCE is the documented model, and every refusal says what to do."""
+"""REFERENCE is the documented model, every rule of a TrainConfig is checked, and every refusal says what to do."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashion_model import config as config_module
-from fashion_model.config import CLASS_NAMES, IMAGE_SIDE, REFERENCE, ConfigError, TrainConfig
+from fashion_model.config import REFERENCE, ConfigError, TrainConfig
 
 DOCUMENTED = {
     "conv_blocks": 2,
@@ -22,6 +22,8 @@ DOCUMENTED = {
     "pooling": "max",
     "activation": "relu",
     "batch_norm": False,
+    "residual": False,
+    "head": "flatten",
     "conv_dropout": 0.0,
     "dense_dropout": 0.0,
     "dense_layers": 1,
@@ -49,8 +51,8 @@ OUT_OF_BOUNDS = [
     ("kernel_size", 0, 8, "1 to 7"),
     ("conv_dropout", -0.1, 0.91, "0.0 to 0.9"),
     ("dense_dropout", -0.1, 0.91, "0.0 to 0.9"),
-    ("dense_layers", 0, 4, "1 to 3"),
-    ("dense_units", 0, 4097, "1 to 4096"),
+    ("dense_layers", -1, 4, "0 to 3"),
+    ("dense_units", -1, 4097, "0 to 4096"),
     ("learning_rate", 0.0, 10.1, "1e-08 to 10.0"),
     ("momentum", -0.1, 1.0, "0.0 to 0.999"),
     ("warmup_fraction", -0.1, 0.6, "0.0 to 0.5"),
@@ -64,9 +66,10 @@ CHOICES = [
     ("padding", "full", "valid, same"),
     ("pooling", "global", "max, average"),
     ("activation", "tanh", "relu, elu, gelu, silu"),
+    ("head", "max", "flatten, global_average"),
     ("optimizer", "lion", "sgd, rmsprop, adam, adamw"),
     ("schedule", "step", "constant, cosine, one_cycle"),
-    ("augmentation", "mixup", "none, flip, flip_shift, cutout"),
+    ("augmentation", "mixup", "none, flip, alternating_flip, flip_shift, cutout"),
     ("precision", "float64", "float32, mixed_bfloat16, mixed_float16"),
 ]
 
@@ -88,13 +91,8 @@ SWITCHED_OFF = [
     ({"warmup_fraction": 0.1, "schedule": "one_cycle"}, "warmup_fraction=0.1", "schedule='cosine'"),
     ({"ema_momentum": 0.99}, "ema_momentum=0.99", "use_ema=True"),
     ({"weight_decay": 0.01}, "weight_decay=0.01", "optimizer='sgd' or 'adamw'"),
+    ({"dense_layers": 0, "dense_units": 0, "dense_dropout": 0.1}, "dense_dropout=0.1", "dense_layers of at least 1"),
     ({"weight_decay": 0.01, "optimizer": "rmsprop"}, "weight_decay=0.01", "optimizer='sgd' or 'adamw'"),
-]
-
-VANISHING = [
-    ({"conv_blocks": 4}, 4, 4),  # 28 → 26, 13 → 11, 5 → 3, 1 → −1
-    ({"conv_blocks": 3, "kernel_size": 5}, 3, 3),  # 28 → 24, 12 → 8, 4 → 0
-    ({"conv_blocks": 2, "kernel_size": 7, "convs_per_block": 3}, 2, 2),  # 28 → 10, 5 → −1
 ]
 
 
@@ -106,13 +104,14 @@ def valid_configs(draw: st.DrawFn) -> TrainConfig:
         low, high = allowed.split(" to ")
         is_float = isinstance(DOCUMENTED[name], float)
         values[name] = draw(st.floats(float(low), float(high)) if is_float else st.integers(int(low), int(high)))
-    values |= {"batch_norm": draw(st.booleans()), "use_ema": draw(st.booleans())}
+    values |= {name: draw(st.booleans()) for name in ("batch_norm", "use_ema", "residual")}
+    values["residual"] = values["residual"] and values["padding"] == "same"
+    values["dense_units"] = max(1, values["dense_units"]) * (values["dense_layers"] > 0)
+    values["dense_dropout"] *= values["dense_layers"] > 0
     values["momentum"] *= values["optimizer"] == "sgd"
     values["weight_decay"] *= values["optimizer"] in ("sgd", "adamw")
     values["warmup_fraction"] *= values["schedule"] == "cosine"
     values["ema_momentum"] *= values["use_ema"]
-    if values["padding"] == "valid":  # the narrowest network that cannot vanish
-        values |= {"conv_blocks": 1, "kernel_size": min(values["kernel_size"], 7), "convs_per_block": 1}
     return TrainConfig(**values)
 
 
@@ -126,30 +125,22 @@ def test_reference_is_the_documented_model_field_by_field() -> None:
     assert asdict(REFERENCE) == DOCUMENTED
 
 
-def test_the_class_names_are_the_documented_ones_in_label_order() -> None:
-    documented = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
-    assert documented.split(", ") == list(CLASS_NAMES)
-    assert IMAGE_SIDE == 28
-
-
 def test_a_config_is_frozen() -> None:
     with pytest.raises(FrozenInstanceError):
         REFERENCE.dense_units = 1  # type: ignore[misc]
 
 
-def test_the_reference_costs_what_the_document_implies() -> None:
-    # side² · kernel² · in · out of each convolution, in · out of each dense layer
-    assert 26**2 * 9 * 1 * 32 + 11**2 * 9 * 32 * 64 + 1600 * 128 + 128 * 10 == 2_631_040
-    assert REFERENCE.multiply_adds() == 2_631_040
-    assert REFERENCE.weights() == 225_034 - (32 + 64 + 128 + 10)  # parameters without the biases
-
-
-def test_conv_shapes_follow_padding_pooling_and_growth() -> None:
-    assert list(REFERENCE.conv_shapes()) == [(26, 1, 32), (11, 32, 64)]
-    deep = TrainConfig(conv_blocks=3, convs_per_block=2, base_filters=10, filter_growth=1.5, padding="same")
-    sides = [(28, 1, 10), (28, 10, 10), (14, 10, 15), (14, 15, 15), (7, 15, 22), (7, 22, 22)]
-    assert list(deep.conv_shapes()) == sides
-    assert deep.weights() == 9 * (10 + 100 + 150 + 225 + 330 + 484) + 3 * 3 * 22 * 128 + 1280
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"residual": True}, r"must have its size\. Received: residual=True, padding='valid'\. Use padding='same'"),
+        ({"dense_units": 0}, r"must have a unit\. Received: dense_layers=1, dense_units=0\. Set dense_units"),
+        ({"dense_layers": 0}, r"only with dense_layers of at least 1\. Received: dense_units=128\. Set it to 0"),
+    ],
+)
+def test_fields_that_do_not_go_together_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TrainConfig(**changes)
 
 
 def test_a_shrinking_network_keeps_at_least_one_filter() -> None:
@@ -157,7 +148,7 @@ def test_a_shrinking_network_keeps_at_least_one_filter() -> None:
 
 
 def test_the_tables_of_this_test_name_every_field() -> None:
-    tabled = {name for name, *_ in [*OUT_OF_BOUNDS, *CHOICES]} | {"batch_norm", "use_ema"}
+    tabled = {name for name, *_ in [*OUT_OF_BOUNDS, *CHOICES]} | {"batch_norm", "use_ema", "residual"}
     assert tabled == {field.name for field in fields(TrainConfig)}
     for name, _, allowed in CHOICES:
         assert tuple(allowed.split(", ")) == get_args(
@@ -178,7 +169,7 @@ def test_a_number_that_is_not_finite_is_refused(name: str, value: float) -> None
 
 
 def test_a_number_too_large_for_a_float_is_refused() -> None:
-    assert refusal(dense_units=10**400).startswith("`dense_units` must be from 1 to 4096. Received: ")
+    assert refusal(dense_units=10**400).startswith("`dense_units` must be from 0 to 4096. Received: ")
 
 
 @pytest.mark.parametrize(("name", "value", "allowed"), CHOICES)
@@ -216,30 +207,12 @@ def test_the_same_value_is_accepted_where_it_is_switched_on(changes: dict[str, A
     assert asdict(TrainConfig(**changes)) == DOCUMENTED | changes
 
 
-@pytest.mark.parametrize(("changes", "block", "blocks"), VANISHING)
-def test_a_feature_map_that_vanishes_is_refused(changes: dict[str, Any], block: int, blocks: int) -> None:
-    message = refusal(**changes)
-    assert f"must keep at least one pixel, but vanishes in block {block} of {blocks}." in message
-    assert f"Received: padding='valid', kernel_size={changes.get('kernel_size', 3)}" in message
-    assert message.endswith("Use padding='same', fewer blocks or a smaller kernel.")
-    assert TrainConfig(**changes, padding="same").conv_blocks == blocks  # the first remedy works
-
-
 @settings(max_examples=60, derandomize=True, deadline=None, database=None)
 @given(valid_configs())
 def test_every_valid_config_survives_the_way_through_json(config: TrainConfig) -> None:
     values = config.to_dict()
     assert list(values) == [field.name for field in fields(TrainConfig)]
     assert TrainConfig.from_dict(json.loads(json.dumps(values))) == config
-
-
-@settings(max_examples=60, derandomize=True, deadline=None, database=None)
-@given(valid_configs())
-def test_every_valid_config_keeps_a_pixel_and_costs_something(config: TrainConfig) -> None:
-    shapes = list(config.conv_shapes())
-    assert len(shapes) == config.conv_blocks * config.convs_per_block
-    assert all(side >= 1 and filters >= 1 for side, _, filters in shapes)
-    assert config.multiply_adds() >= config.weights() > 0
 
 
 def test_a_field_left_out_of_a_dict_takes_the_documented_value() -> None:
@@ -252,5 +225,5 @@ def test_unknown_fields_are_refused_by_name() -> None:
 
 
 def test_from_dict_checks_the_values_too() -> None:
-    with pytest.raises(ConfigError, match=r"`dense_units` must be from 1 to 4096\. Received: dense_units=0\."):
-        TrainConfig.from_dict({"dense_units": 0})
+    with pytest.raises(ConfigError, match=r"`dense_units` must be from 0 to 4096\. Received: dense_units=-1\."):
+        TrainConfig.from_dict({"dense_units": -1})

@@ -17,14 +17,15 @@ from typing import Any
 
 import pytest
 
-from fashion_model.download import download
-from fashion_model.source import FILES, OTHER_WAYS, DataError, Source, local_source
+from fashion_model.data.published import OTHER_WAYS, PublishedFiles, download, local_source
+from fashion_model.data.splits import DataError
+from fashion_model.task import FASHION_MNIST
 
 REAL = local_source(None)
 pytestmark = pytest.mark.skipif(REAL is None, reason="needs the real data set in Keras's cache or Debian's package")
 
-ROOT = Path(__file__).resolve().parents[2]
-LABELS = [name for name in FILES if "labels" in name]
+ROOT = Path(__file__).resolve().parents[3]
+LABELS = [name for name in FASHION_MNIST.files if "labels" in name]
 FETCHED = LABELS[0]
 
 
@@ -61,7 +62,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     state = Server(tmp_path / "served")
     state.folder.mkdir()
     assert REAL is not None
-    for name in FILES:
+    for name in FASHION_MNIST.files:
         packed = REAL.folder / f"{name}.gz"
         if packed.is_file():
             (state.folder / f"{name}.gz").symlink_to(packed)
@@ -79,7 +80,7 @@ def cache(tmp_path: Path, server: Server) -> Path:
     """A cache that lacks one small file."""
     folder = tmp_path / "keras" / "datasets" / "fashion-mnist"
     folder.mkdir(parents=True)
-    for name in FILES:
+    for name in FASHION_MNIST.files:
         if name != FETCHED:
             (folder / f"{name}.gz").symlink_to((server.folder / f"{name}.gz").resolve())
     return folder
@@ -98,8 +99,8 @@ def serve_instead(server: Server, content: bytes) -> None:
 def test_only_the_file_that_is_missing_is_fetched_verified_and_moved_in(server: Server, cache: Path) -> None:
     assert download(cache, server.url) == cache
     assert server.requests == [f"{FETCHED}.gz"]
-    assert left_in(cache) == {f"{name}.gz" for name in FILES}
-    Source(cache, "test").read(FETCHED)
+    assert left_in(cache) == {f"{name}.gz" for name in FASHION_MNIST.files}
+    PublishedFiles(cache, "test").read(FETCHED)
 
 
 def test_a_complete_folder_asks_for_nothing(server: Server, cache: Path) -> None:
@@ -127,17 +128,17 @@ def test_what_is_not_the_published_file_is_refused_and_not_kept(server: Server, 
     serve_instead(server, served[kind])
     with pytest.raises(DataError, match=rf"{FETCHED}\.gz must be the published Fashion-MNIST file\.\n  Expected: "):
         download(cache, server.url)
-    assert left_in(cache) == {f"{name}.gz" for name in FILES if name != FETCHED}
+    assert left_in(cache) == {f"{name}.gz" for name in FASHION_MNIST.files if name != FETCHED}
 
 
 def test_a_connection_lost_in_the_middle_leaves_nothing_and_the_next_try_succeeds(server: Server, cache: Path) -> None:
     server.cut_off = True
     with pytest.raises(DataError, match="retrieval incomplete: got only"):
         download(cache, server.url)
-    assert left_in(cache) == {f"{name}.gz" for name in FILES if name != FETCHED}
+    assert left_in(cache) == {f"{name}.gz" for name in FASHION_MNIST.files if name != FETCHED}
     server.cut_off = False
     download(cache, server.url)
-    assert left_in(cache) == {f"{name}.gz" for name in FILES}
+    assert left_in(cache) == {f"{name}.gz" for name in FASHION_MNIST.files}
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # Keras leaves the response of a 404 open
@@ -152,7 +153,7 @@ def test_a_file_that_the_server_lacks_is_reported_with_every_way_out(server: Ser
     assert "404" in message
     assert "try again with a network" in message
     assert message.endswith(OTHER_WAYS)
-    assert left_in(cache) == {f"{name}.gz" for name in FILES if name != FETCHED}
+    assert left_in(cache) == {f"{name}.gz" for name in FASHION_MNIST.files if name != FETCHED}
 
 
 def test_a_folder_that_cannot_be_made_is_reported(server: Server, tmp_path: Path) -> None:
@@ -165,12 +166,14 @@ def test_a_folder_that_cannot_be_made_is_reported(server: Server, tmp_path: Path
 def test_two_processes_at_once_make_one_valid_copy(server: Server, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     code = (
-        "import pathlib, sys; from fashion_model.download import download;"
+        "import pathlib, sys; from fashion_model.data.published import download;"
         "download(pathlib.Path(sys.argv[1]), sys.argv[2])"
     )
     command = [sys.executable, "-c", code, str(cache), server.url]
     both = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait(timeout=200) for process in both] == [0, 0]
-    assert sorted(server.requests) == sorted(f"{name}.gz" for name in FILES)  # the second waited, then found all
-    assert left_in(cache) == {f"{name}.gz" for name in FILES}
-    Source(cache, "test").verify()
+    assert sorted(server.requests) == sorted(
+        f"{name}.gz" for name in FASHION_MNIST.files
+    )  # the second waited, then found all
+    assert left_in(cache) == {f"{name}.gz" for name in FASHION_MNIST.files}
+    PublishedFiles(cache, "test").verify()

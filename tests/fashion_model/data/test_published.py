@@ -10,15 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from fashion_model import source as source_module
-from fashion_model.data import main
-from fashion_model.source import FILES, OTHER_WAYS, DataError, Source, keras_cache_dir, local_source
+from fashion_model.data import published
+from fashion_model.data.__main__ import main
+from fashion_model.data.published import OTHER_WAYS, PublishedFiles, keras_cache_dir, local_source
+from fashion_model.data.splits import DataError
+from fashion_model.task import FASHION_MNIST
 
 REAL = local_source(None)
 needs_data = pytest.mark.skipif(REAL is None, reason="needs the real data set in Keras's cache or Debian's package")
 
 DAMAGED = "train-labels-idx1-ubyte"
-OTHER_LABELS = next(name for name in FILES if "labels" in name and name != DAMAGED)
+OTHER_LABELS = next(name for name in FASHION_MNIST.files if "labels" in name and name != DAMAGED)
 
 
 def real_file(name: str) -> Path:
@@ -29,10 +31,10 @@ def real_file(name: str) -> Path:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with the four real files, one of them a copy that may be damaged."""
-    for name in FILES:
+    for name in FASHION_MNIST.files:
         path = real_file(name)
         (tmp_path / path.name).symlink_to(path)
-    content = Source(tmp_path, "test").read(DAMAGED)
+    content = PublishedFiles(tmp_path, "test").read(DAMAGED)
     (tmp_path / f"{DAMAGED}.gz").unlink()
     (tmp_path / f"{DAMAGED}.gz").write_bytes(gzip.compress(content, compresslevel=1))
     return tmp_path
@@ -41,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 def place(folder: Path) -> None:
     """Empty files under the right names: the search for a place reads none."""
     folder.mkdir(parents=True)
-    for name in FILES:
+    for name in FASHION_MNIST.files:
         (folder / f"{name}.gz").touch()
 
 
@@ -49,7 +51,7 @@ def place(folder: Path) -> None:
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """Keras's cache and Debian's folder, both in `tmp_path` and both complete."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(source_module, "DEBIAN_DIR", tmp_path / "debian")
+    monkeypatch.setattr(published, "DEBIAN_DIR", tmp_path / "debian")
     keras = tmp_path / "keras" / "datasets" / "fashion-mnist"
     place(keras)
     place(tmp_path / "debian")
@@ -81,7 +83,7 @@ def replace_by_a_page(path: Path) -> str:
 def _replace_content(path: Path, content: bytes) -> str:
     path.write_bytes(gzip.compress(content, compresslevel=1))
     received = f"{hashlib.sha256(content).hexdigest()} ({len(content):,} bytes)"
-    return f"Expected: SHA-256 {FILES[DAMAGED]} once decompressed.\n  Received: {received}."
+    return f"Expected: SHA-256 {FASHION_MNIST.files[DAMAGED]} once decompressed.\n  Received: {received}."
 
 
 def flip_a_bit(path: Path) -> str:
@@ -117,7 +119,7 @@ def test_a_damaged_file_is_refused_with_what_was_expected_received_and_every_way
     path = folder / f"{DAMAGED}.gz"
     wrong = damage(path)
     with pytest.raises(DataError) as refused:
-        Source(folder, "test").read(DAMAGED)
+        PublishedFiles(folder, "test").read(DAMAGED)
     message = str(refused.value)
     assert message.startswith(f"{path} must be the published Fashion-MNIST file.\n  {wrong}")
     assert "with a network it is downloaded anew" in message
@@ -140,22 +142,22 @@ def test_the_command_then_returns_4_with_nothing_on_stdout(
 
 
 @needs_data
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", FASHION_MNIST.files)
 def test_verifying_checks_each_of_the_four_files(folder: Path, name: str) -> None:
     for suffix in (".gz", ""):
         (folder / f"{name}{suffix}").unlink(missing_ok=True)
     (folder / name).write_bytes(b"another file")
     with pytest.raises(DataError, match=rf"/{name} must be the published Fashion-MNIST file"):
-        Source(folder, "test").verify()
+        PublishedFiles(folder, "test").verify()
 
 
 @needs_data
 def test_whole_files_pass_whether_or_not_they_are_compressed(folder: Path) -> None:
-    compressed = Source(folder, "test").read(DAMAGED)
+    compressed = PublishedFiles(folder, "test").read(DAMAGED)
     (folder / f"{DAMAGED}.gz").unlink()
     (folder / DAMAGED).write_bytes(compressed)
-    assert Source(folder, "test").read(DAMAGED) == compressed
-    assert hashlib.sha256(compressed).hexdigest() == FILES[DAMAGED]
+    assert PublishedFiles(folder, "test").read(DAMAGED) == compressed
+    assert hashlib.sha256(compressed).hexdigest() == FASHION_MNIST.files[DAMAGED]
 
 
 def test_the_ways_out_name_debians_package_and_a_folder_of_ones_own() -> None:
@@ -164,21 +166,21 @@ def test_the_ways_out_name_debians_package_and_a_folder_of_ones_own() -> None:
 
 
 def test_the_folder_asked_for_comes_before_every_other(places: dict[str, Path], tmp_path: Path) -> None:
-    assert local_source(tmp_path / "mine") == Source(tmp_path / "mine", "--data-dir")
+    assert local_source(tmp_path / "mine") == PublishedFiles(tmp_path / "mine", "--data-dir")
 
 
 def test_then_comes_keras_cache_then_debians_package_then_none(places: dict[str, Path]) -> None:
-    assert local_source(None) == Source(places["keras"], "Keras's cache")
+    assert local_source(None) == PublishedFiles(places["keras"], "Keras's cache")
     (places["keras"] / f"{DAMAGED}.gz").unlink()
-    assert local_source(None) == Source(places["debian"], "Debian's package")
+    assert local_source(None) == PublishedFiles(places["debian"], "Debian's package")
     (places["debian"] / f"{DAMAGED}.gz").unlink()
     assert local_source(None) is None
 
 
 def test_a_place_may_hold_decompressed_files(places: dict[str, Path]) -> None:
-    for name in FILES:
+    for name in FASHION_MNIST.files:
         (places["keras"] / f"{name}.gz").rename(places["keras"] / name)
-    assert local_source(None) == Source(places["keras"], "Keras's cache")
+    assert local_source(None) == PublishedFiles(places["keras"], "Keras's cache")
 
 
 def test_keras_cache_is_under_keras_home_else_in_the_home_folder(
@@ -196,7 +198,7 @@ def test_a_folder_that_does_not_exist_returns_4(tmp_path: Path, capsys: pytest.C
     assert main(["--data-dir", str(tmp_path / "nowhere")]) == 4
     out, err = capsys.readouterr()
     assert out == ""
-    assert f"{tmp_path / 'nowhere'}/{next(iter(FILES))}.gz must be" in err
+    assert f"{tmp_path / 'nowhere'}/{next(iter(FASHION_MNIST.files))}.gz must be" in err
 
 
 def test_with_no_place_and_no_network_the_command_says_every_way_to_get_the_data(

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from fashion_model.gpu_memory import limit_mib, total_mib
+from fashion_model.training.devices import limit_mib, total_mib
 
 LIMITED = """
 import tensorflow as tf
-from fashion_model import gpu_memory, pipeline
-pipeline.share_gpu(0.25)
-pipeline.share_gpu(0.25)
-assert pipeline.prepare_gpus()
+from fashion_model.training import devices
+devices.share_gpu(0.25)
+devices.share_gpu(0.25)
+assert devices.prepare_device().xla
 device, = tf.config.get_logical_device_configuration(tf.config.list_physical_devices("GPU")[0])
-assert device.memory_limit == gpu_memory.limit_mib(gpu_memory.total_mib(), 0.25), device
+assert device.memory_limit == devices.limit_mib(devices.total_mib(), 0.25), device
 assert float(tf.reduce_sum(tf.ones((8, 8)))) == 64
 """
 

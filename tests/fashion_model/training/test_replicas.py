@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from fashion_model.config import TrainConfig
-from fashion_model.data import TrainingSplits
+from fashion_model.data.splits import TrainingSplits
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 # Configurations, each trained on one device and on several: as many for all, since TensorFlow's groups of devices are
 # for a process's life. argv: the images, how many devices, and [name, configuration] of each as JSON. Prints what they
@@ -31,9 +31,10 @@ devices = int(sys.argv[2])
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
 
 from fashion_model.config import TrainConfig
-from fashion_model.data import Split
-from fashion_model.pipeline import TrainingBatches, replicas, use_threads
-from fashion_model.training import Budget, Training, evaluate
+from fashion_model.data.splits import Split
+from fashion_model.training.checkpoint import Snapshot
+from fashion_model.training.devices import in_equal_parts, replicas, use_threads
+from fashion_model.training.training import Budget, Training
 
 use_threads(1)
 data = np.load(sys.argv[1])
@@ -48,13 +49,13 @@ def values(trained):
     return [np.array(value).astype(np.float64).ravel().tolist() for value in trained.model.get_weights()]
 
 def told(trained):
-    score = evaluate(trained.model, validation)
+    score = trained.evaluate(validation)
     return {
         "weights": values(trained),
         "losses": [[epoch.train_loss, epoch.validation_loss] for epoch in trained.results],
         "accuracies": [[epoch.train_accuracy, epoch.validation_accuracy] for epoch in trained.results],
         "probabilities": score.probabilities.tolist(),
-        "steps": int(trained.model.optimizer.iterations.numpy()),
+        "steps": int(Snapshot.from_bytes(trained.state()).arrays["optimizer.0"]),
     }
 
 ended = {}
@@ -71,9 +72,8 @@ for name, config in json.loads(sys.argv[3]):
         for _ in again.run(validation):
             pass
         ended[f"{name} restored on {count}"] = told(again)
-replicas.use([f"CPU:{index}" for index in range(devices)])
-batches = TrainingBatches(train, TrainConfig(batch_size=64), 1).epoch(1)
-ended[f"batches for {devices}"] = [[len(images), weights.numpy().tolist()] for images, labels, weights in batches]
+filled = [in_equal_parts(train.images[:size], train.labels[:size], devices) for size in (64, 8)]
+ended[f"batches for {devices}"] = [[len(images), weights.numpy().tolist()] for images, labels, weights in filled]
 print(json.dumps(ended))
 """
 
@@ -130,7 +130,7 @@ def test_a_state_goes_on_on_as_many_devices_and_on_one(told: Told, name: str, de
 
 
 def test_a_batch_that_the_devices_do_not_divide_is_filled_up_with_images_that_weigh_nothing(told: Told) -> None:
-    """200 images in batches of 64 for three devices: 66, 66, 66 and, of the last 8, 9."""
-    assert [images for images, _ in told["batches for 3"]] == [66, 66, 66, 9]
-    for (filled, weights), real in zip(told["batches for 3"], (64, 64, 64, 8), strict=True):
+    """64 images for three devices: 66; and 8: 9."""
+    assert [images for images, _ in told["batches for 3"]] == [66, 9]
+    for (filled, weights), real in zip(told["batches for 3"], (64, 8), strict=True):
         assert weights == pytest.approx([filled / real] * real + [0.0] * (filled - real))

@@ -16,14 +16,18 @@ import numpy.typing as npt
 import pytest
 
 from fashion_model.config import REFERENCE, TrainConfig
-from fashion_model.data import Split, TrainingSplits, find_source, load_training
-from fashion_model.model import build_model, build_optimizer
-from fashion_model.pipeline import TrainingBatches
-from fashion_model.result import EpochResult, TrainResult
-from fashion_model.source import local_source
-from fashion_model.training import Budget, Training, evaluate, train
+from fashion_model.data.published import find_source, local_source
+from fashion_model.data.splits import Split, TrainingSplits, load_training
+from fashion_model.model import build_model, build_optimizer, learning_rates
+from fashion_model.task import FASHION_MNIST
+from fashion_model.training.checkpoint import Snapshot
+from fashion_model.training.data import TrainingData
+from fashion_model.training.devices import Device
+from fashion_model.training.epoch import Learner, batch_of
+from fashion_model.training.result import EpochResult, TrainResult
+from fashion_model.training.training import Budget, Training, evaluate, train
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BUDGET = Budget(epochs=4, seed=7)
 
 Weights = list[npt.NDArray[Any]]
@@ -33,8 +37,8 @@ IN_A_FRESH_PROCESS = """
 import hashlib, json, sys
 import numpy as np
 from fashion_model.config import TrainConfig
-from fashion_model.data import Split
-from fashion_model.training import Budget, train
+from fashion_model.data.splits import Split
+from fashion_model.training.training import Budget, train
 data = np.load(sys.argv[1])
 parts = [Split(data[f"arr_{first}"], data[f"arr_{first + 1}"]) for first in (0, 2)]
 model, _ = train(TrainConfig.from_dict(json.loads(sys.argv[2])), *parts, Budget(epochs=4, seed=7))
@@ -174,28 +178,30 @@ def test_without_validation_its_fields_are_none(again: Trained) -> None:
 
 
 def test_the_documented_loss_metric_and_optimizer_are_compiled(tiny_split: Split) -> None:
-    compiled = Training(REFERENCE, tiny_split, Budget(epochs=1, seed=0)).model.get_compile_config()
+    compiled = Learner(REFERENCE, FASHION_MNIST).model.get_compile_config()
     assert compiled["loss"] == "sparse_categorical_crossentropy"
     (metric,) = compiled["metrics"]  # what Keras makes of "accuracy"; see _accuracy
     assert (metric["class_name"], metric["config"]["name"]) == ("SparseCategoricalAccuracy", "accuracy")
     assert compiled["optimizer"]["class_name"] == "Adam"
 
 
-@pytest.fixture(scope="module")
-def smoothed(tiny_config: TrainConfig, tiny_splits: TrainingSplits) -> Trained:
-    return run(replace(tiny_config, label_smoothing=0.5, schedule="one_cycle"), tiny_splits, BUDGET)
+def test_the_schedule_spreads_over_all_epochs(tiny_config: TrainConfig, tiny_split: Split) -> None:
+    config = replace(tiny_config, schedule="one_cycle")
+    training = Training(config, tiny_split, Budget(epochs=2, seed=0))
+    rates = learning_rates(config, 2 * 10)  # 200 images in batches of 20
+    for number, _ in enumerate(training.run(None), start=1):
+        iterations, rate, *_ = (
+            value
+            for name, value in Snapshot.from_bytes(training.state()).arrays.items()
+            if name.startswith("optimizer")
+        )
+        assert (int(iterations), float(rate)) == (10 * number, rates[10 * number - 1])
 
 
-@pytest.mark.slow
-def test_the_schedule_spreads_over_all_epochs(smoothed: Trained, tiny_config: TrainConfig) -> None:
-    optimizer = smoothed.model.optimizer
-    assert int(optimizer.iterations) == 4 * 10  # 200 images in batches of 20
-    schedule = optimizer.get_config()["learning_rate"]["config"]
-    assert (schedule["warmup_steps"], schedule["decay_steps"]) == (12, 28)  # 30% and the rest of all 40
-    assert float(optimizer.learning_rate) == pytest.approx(tiny_config.learning_rate * 1e-4, rel=1e-3)
-
-
-def test_smoothed_labels_are_trained_on_and_plain_ones_validated_on(smoothed: Trained) -> None:
+def test_smoothed_labels_are_trained_on_and_plain_ones_validated_on(
+    tiny_config: TrainConfig, tiny_splits: TrainingSplits
+) -> None:
+    smoothed = run(replace(tiny_config, label_smoothing=0.5, schedule="one_cycle"), tiny_splits, BUDGET)
     least = -(0.55 * np.log(0.55) + 9 * 0.05 * np.log(0.05))  # the entropy of half the truth, half an even spread
     last = smoothed.result.epochs[-1]
     assert last.train_loss > least
@@ -206,14 +212,16 @@ def test_smoothed_labels_are_trained_on_and_plain_ones_validated_on(smoothed: Tr
 def raw_weights_by_hand(config: TrainConfig, split: Split, budget: Budget) -> list[list[Weights]]:
     """The trainable weights after each batch of each epoch, one batch at a time, without any averaging."""
     keras.utils.set_random_seed(budget.seed)
-    batches = TrainingBatches(split, config, budget.seed)
-    model = build_model(config)
-    model.compile(build_optimizer(config, budget.epochs * batches.steps()), "sparse_categorical_crossentropy")
+    data = TrainingData(split, config, (budget.epochs, budget.seed), Device())
+    model = build_model(config, FASHION_MNIST)
+    model.compile(build_optimizer(config), "sparse_categorical_crossentropy")
     epochs: list[list[Weights]] = []
     for number in range(1, budget.epochs + 1):
         epochs.append([])
-        for images, labels in batches.epoch(number):
-            model.train_on_batch(images, labels)
+        (part,) = data.epoch(number)
+        for start in range(0, len(split), config.batch_size):
+            rows = part.shown[start : start + config.batch_size]
+            model.train_on_batch(*batch_of(config, FASHION_MNIST, 0.0, part.images, part.labels, rows))
             epochs[-1].append(model.get_weights())
     return epochs
 
@@ -231,7 +239,7 @@ def test_the_average_is_validated_and_handed_back_while_training_goes_on_from_th
 ) -> None:
     plain, budget = replace(tiny_config, optimizer="sgd", momentum=0.5, learning_rate=0.05), Budget(epochs=3, seed=3)
     averaged = run(replace(plain, use_ema=True, ema_momentum=0.9), tiny_splits, budget)
-    epochs, model = raw_weights_by_hand(plain, tiny_splits.train, budget), build_model(plain)
+    epochs, model = raw_weights_by_hand(plain, tiny_splits.train, budget), build_model(plain, FASHION_MNIST)
     for number, epoch in enumerate(averaged.result.epochs, start=1):
         steps = [weights for epoch_steps in epochs[:number] for weights in epoch_steps]
         model.set_weights(average_by_hand(steps, 0.9))
@@ -261,7 +269,7 @@ def test_evaluate_is_cross_entropy_and_argmax_agreement(tiny_config: TrainConfig
     labels = random.integers(0, 10, count, dtype=np.uint8)
     split = Split(random.integers(0, 256, (count, 28, 28), dtype=np.uint8), labels)
     keras.utils.set_random_seed(0)
-    model = build_model(tiny_config)
+    model = build_model(tiny_config, FASHION_MNIST)
     received, by_hand = evaluate(model, split), probabilities_by_hand(model, split)
     assert received.probabilities.dtype == np.float32
     assert np.allclose(received.probabilities, by_hand, atol=1e-5)  # row i is image i's
@@ -273,7 +281,7 @@ def test_evaluate_is_cross_entropy_and_argmax_agreement(tiny_config: TrainConfig
 
 
 def test_a_certain_error_costs_a_finite_loss(tiny_config: TrainConfig, tiny_split: Split) -> None:
-    model = build_model(tiny_config)
+    model = build_model(tiny_config, FASHION_MNIST)
     kernel, bias = model.layers[-1].get_weights()
     model.layers[-1].set_weights([kernel * 0, np.where(np.arange(10) == 0, 1000, bias).astype(np.float32)])
     received = evaluate(model, tiny_split)

@@ -1,7 +1,8 @@
-"""What a training goes on from after its process is gone: bytes that are provably whole, and provably its own.
+"""The state of a training as bytes, from which a training in another process goes on.
 
-A state is the SHA-256 of the rest, then an uncompressed .npz: `meta` is JSON as bytes, every other member an array.
-No pickle: reading a state runs no code. No Keras: whoever stores states need not load it.
+A state begins with the SHA-256 of the rest, which is an uncompressed .npz: `meta` is JSON as bytes, every other member
+an array. Reading a state checks that it is whole and of the same training. It uses no pickle, so that it runs no code,
+and no Keras, which the code that stores states need not load.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Protocol
@@ -18,14 +17,11 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from fashion_model.result import EpochResult
+from fashion_model.training.result import EpochResult
 
-_SCHEMA: Final = 1
+_SCHEMA: Final = 2
 _META: Final = "meta"
 _DIGEST_BYTES: Final = hashlib.sha256().digest_size
-_UNREADABLE: Final = (
-    ValueError, TypeError, KeyError, AttributeError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error
-)  # fmt: skip
 _REMEDY: Final = "Discard it; go on from an earlier state, or train from the start."
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -33,35 +29,35 @@ Layout = dict[str, tuple[tuple[int, ...], str]]
 
 
 class CheckpointError(ValueError):
-    """Not a state that this training can go on from. The message: the rule, the value received, the remedy."""
+    """A state that this training cannot go on from. The message: the rule, the value received, the remedy."""
 
 
 class Checkpoints(Protocol):
     """Where the states of one training are kept."""
 
     def load(self) -> bytes | None:
-        """The newest state that was not discarded, None without one."""
+        """The newest state that was not discarded; None if there is none."""
 
     def save(self, epoch: int, state: bytes) -> None:
         """Keep the state after `epoch` (from 1)."""
 
     def discard(self, reason: str) -> None:
-        """The state that `load` returned last cannot be used, and must not be returned again."""
+        """Note that the state that `load` returned last cannot be used. `load` does not return it again."""
 
 
 class Resumable(Protocol):
     """A training that a state can be restored into."""
 
     def restore(self, state: bytes) -> None:
-        """Go on from `state`, or raise CheckpointError and be as before."""
+        """Go on from `state`. Where that raises CheckpointError, the training is as it was before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
     """What a state holds.
 
-    `identity` says which training it is of, as JSON-ready values by name; `results` the epochs done, from 1;
-    `seconds` and `cpu_seconds` what they took; `arrays` every value that training changes, by name.
+    `identity` names the training, as JSON-ready values by name; `results` are the epochs done, from 1; `seconds` and
+    `cpu_seconds` are what they took; `arrays` are the values that training changes, by name.
     """
 
     identity: Mapping[str, object]
@@ -71,7 +67,7 @@ class Snapshot:
     arrays: Arrays
 
     def to_bytes(self) -> bytes:
-        """The state: every number in it is exact."""
+        """The state, in which every number is exact."""
         meta = {
             "schema": _SCHEMA,
             "identity": dict(self.identity),
@@ -89,7 +85,7 @@ class Snapshot:
         """What `to_bytes` wrote.
 
         Raises:
-            CheckpointError: when a byte is missing or another one, or the format is of another version.
+            CheckpointError: when a byte is missing or changed, or another version wrote it.
         """
         digest, content = state[:_DIGEST_BYTES], state[_DIGEST_BYTES:]
         if hashlib.sha256(content).digest() != digest:
@@ -101,7 +97,7 @@ class Snapshot:
             return cls._of(content)
         except CheckpointError:
             raise
-        except _UNREADABLE as error:
+        except Exception as error:  # whatever another version wrote
             raise CheckpointError(
                 f"A state must be an .npz file with a member {_META!r}, as Training.state() writes it. "
                 f"Received: {type(error).__name__}: {error}. {_REMEDY}"
@@ -129,10 +125,10 @@ class Snapshot:
         )
 
     def require_identity(self, own: Mapping[str, object]) -> None:
-        """Check that this is the training with the identity `own`.
+        """Check that this is a state of the training with the identity `own`.
 
         Raises:
-            CheckpointError: when it is another one. Says in which values.
+            CheckpointError: when it is of another one. The message names the values that differ.
         """
         different = [
             f"{name}={self.identity.get(name)!r} (here {own.get(name)!r})"
@@ -148,7 +144,8 @@ class Snapshot:
         """Check that the arrays are those that the training has: name -> (shape, name of the dtype).
 
         Raises:
-            CheckpointError: when one is missing, too many, or of another shape or dtype. Names the first.
+            CheckpointError: when one is missing, not expected, or of another shape or dtype. The message names the
+                first of them.
         """
         received = {name: (array.shape, str(array.dtype)) for name, array in self.arrays.items()}
         for name in sorted({*received, *own}):
@@ -160,7 +157,7 @@ class Snapshot:
 
 
 def resume(training: Resumable, checkpoints: Checkpoints) -> None:
-    """Restore the newest state that can be used; discard those that cannot. With none, `training` stays as it is."""
+    """Restore the newest state that can be used, and discard newer ones. Without any, `training` stays as it is."""
     while (state := checkpoints.load()) is not None:
         try:
             training.restore(state)
