@@ -14,18 +14,21 @@ import numpy.typing as npt
 import pytest
 
 from fashion_model.config import REFERENCE, TrainConfig
-from fashion_model.result import EpochResult, TrainResult
-from search.records import (
+from fashion_model.task import FASHION_MNIST, Task
+from fashion_model.training.result import EpochResult, TrainResult
+from reports.records import (
     DataRecord,
     Environment,
     FinalistScore,
     FinalRun,
+    Measurement,
     ModelName,
     Predictions,
     SearchOutcome,
     SearchState,
     StageTimes,
     TrialRecord,
+    Work,
     save_outcome,
     save_predictions,
 )
@@ -55,6 +58,8 @@ class Plan:
     command: str = "python -m search.run --trials 14"
     reason: str = "ValueError: the loss became NaN"
     all_failed: bool = False
+    task: Task = FASHION_MNIST
+    grid: int = 25
 
 
 @dataclass(frozen=True)
@@ -78,29 +83,39 @@ Finish = Callable[[Plan], FinishedSearch]
 def finish(plan: Plan) -> FinishedSearch:
     """A finished search of that kind; equal plans give equal records."""
     rng = np.random.default_rng(7)
-    labels = rng.permutation(np.arange(plan.images) % 10).astype(np.uint8)
+    classes, shape = plan.task.classes, plan.task.image_shape
+    size = shape[:2] if shape[2] == 1 else shape
+    labels = rng.permutation(np.arange(plan.images) % classes).astype(np.uint8)
     hardness = rng.random(plan.images) * np.asarray(DIFFICULTY)[labels]
-    reference = _probabilities(labels, hardness * plan.reference_error * 2, plan.seeds, rng)
+    reference = _probabilities(labels, hardness * plan.reference_error * 2, (plan.seeds, classes), rng)
     same = plan.best_config == REFERENCE
-    best = reference if same else _probabilities(labels, hardness * plan.best_error * 2, plan.seeds, rng)
-    pictures = rng.integers(0, 256, (plan.images, 28, 28), dtype=np.uint8)
-    grid = rng.integers(0, 256, (25, 28, 28), dtype=np.uint8)
+    best = reference if same else _probabilities(labels, hardness * plan.best_error * 2, (plan.seeds, classes), rng)
+    pictures = rng.integers(0, 256, (plan.images, *size), dtype=np.uint8)
+    grid = rng.integers(0, 256, (plan.grid, *size), dtype=np.uint8)
     predictions = Predictions(
-        labels=labels, images=pictures, reference=reference, best=best, grid_images=grid, grid_labels=labels[:25]
+        labels=labels,
+        images=pictures,
+        reference=reference,
+        best=best,
+        grid_images=grid,
+        grid_labels=labels[: plan.grid],
     )
     return FinishedSearch(_outcome(plan, predictions), predictions)
 
 
 def _probabilities(
-    labels: npt.NDArray[np.uint8], error: npt.NDArray[np.float64], seeds: int, rng: np.random.Generator
+    labels: npt.NDArray[np.uint8], error: npt.NDArray[np.float64], shape: tuple[int, int], rng: np.random.Generator
 ) -> npt.NDArray[np.float32]:
+    seeds, classes = shape
     wrong = rng.random((seeds, len(labels))) < error
     rival = np.where(
-        rng.random(wrong.shape) < 0.8, np.asarray(RIVALS)[labels], (labels + rng.integers(1, 10, wrong.shape)) % 10
+        rng.random(wrong.shape) < 0.8,
+        np.asarray(RIVALS)[labels] % classes,
+        (labels + rng.integers(1, classes, wrong.shape)) % classes,
     )
     said = np.where(wrong, rival, labels)
     sure = rng.uniform(0.55, 0.99, wrong.shape)
-    scores = np.repeat(((1 - sure) / 9)[..., None], 10, axis=2)
+    scores = np.repeat(((1 - sure) / (classes - 1))[..., None], classes, axis=2)
     np.put_along_axis(scores, said[..., None], sure[..., None], axis=2)
     return scores.astype(np.float32)
 
@@ -110,7 +125,7 @@ def _outcome(plan: Plan, predictions: Predictions) -> SearchOutcome:
     trials = tuple(_trial(plan, number, rng) for number in range(plan.trials))
     is_same = plan.best_config == REFERENCE
     complete = [trial for trial in trials if trial.status == "COMPLETE" and not trial.is_reference]
-    best_trial = 0 if is_same else max(complete, key=lambda trial: trial.value or 0.0).number
+    best_trial = 0 if is_same or not complete else max(complete, key=lambda trial: trial.value or 0.0).number
     trials = tuple(replace(trial, config=plan.best_config) if trial.number == best_trial else trial for trial in trials)
     finalists = sorted((trial for trial in trials if trial.value is not None), key=lambda trial: -(trial.value or 0.0))[
         :3
@@ -121,7 +136,7 @@ def _outcome(plan: Plan, predictions: Predictions) -> SearchOutcome:
         settings={"trials": plan.trials, "epochs": plan.epochs, "seed": 0, "sampler": "tpe", "storage": None},
         started=START.isoformat(),
         ended=(START + timedelta(hours=1, minutes=52)).isoformat(),
-        data=_data(predictions),
+        data=_data(plan, predictions),
         environment=_environment(),
         times=StageTimes(data_seconds=2.1, search_seconds=4800.0, finalists_seconds=700.0, retrain_seconds=1220.0),
         trials=trials,
@@ -138,7 +153,9 @@ def _trial(plan: Plan, number: int, rng: np.random.Generator) -> TrialRecord:
     complete = number == 0 or (not failed and number % 3 != 1)
     epochs = plan.epochs if complete else int(rng.integers(1, max(2, plan.epochs // 2 + 1)))
     top = 0.905 if number == 0 else 0.88 + 0.055 * float(rng.random()) ** 0.5
-    curve = tuple((epoch, top - 0.06 * 0.6**epoch * (1 + float(rng.random()))) for epoch in range(1, epochs + 1))
+    curve = tuple(
+        Measurement(epoch, top - 0.06 * 0.6**epoch * (1 + float(rng.random()))) for epoch in range(1, epochs + 1)
+    )
     seconds = 9.0 * epochs * (0.6 + float(rng.random()))
     ended = START + timedelta(seconds=90 * (number // 2 + 1))
     return TrialRecord(
@@ -147,13 +164,15 @@ def _trial(plan: Plan, number: int, rng: np.random.Generator) -> TrialRecord:
         reason=plan.reason if failed else "" if complete else f"below the rung at epoch {epochs}",
         config=REFERENCE if number == 0 else replace(TUNED, batch_size=16 + number, dense_units=64 + 8 * number),
         value=curve[-1][1] if complete else None,
-        intermediate=() if failed else curve,
+        measurements=() if failed else curve,
         is_reference=number == 0,
-        worker=f"node-{number % 2}.example.internal:{4000 + number % 2}",
-        started=(ended - timedelta(seconds=seconds)).isoformat(),
         ended=ended.isoformat(),
-        seconds=seconds,
-        cpu_seconds=0.95 * seconds,
+        work=Work(
+            worker=f"node-{number % 2}.example.internal:{4000 + number % 2}",
+            started=(ended - timedelta(seconds=seconds)).isoformat(),
+            seconds=seconds,
+            cpu_seconds=0.95 * seconds,
+        ),
     )
 
 
@@ -191,6 +210,7 @@ def _final(plan: Plan, model: ModelName, seed: int, accuracy: float, tuned: bool
         predict_seconds=pace * 0.42,
         model_file=f"models/{model}-seed{seed}.keras",
         model_sha256=hashlib.sha256(f"{model}{seed}".encode()).hexdigest(),
+        work=Work(started=(START + timedelta(minutes=90 + seed)).isoformat(), seconds=pace * (61 + seed)),
     )  # fmt: skip
 
 
@@ -207,7 +227,7 @@ def _epoch(epoch: int, seed: int, tuned: bool) -> EpochResult:
     )
 
 
-def _data(predictions: Predictions) -> DataRecord:
+def _data(plan: Plan, predictions: Predictions) -> DataRecord:
     files = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", "train-images-idx3-ubyte", "train-labels-idx1-ubyte")
     return DataRecord(
         source="/home/someone/data/fashion-mnist",
@@ -217,6 +237,9 @@ def _data(predictions: Predictions) -> DataRecord:
         train_count=50_000,
         validation_count=10_000,
         test_count=len(predictions.labels),
+        task=plan.task,
+        repeated_validation=0,
+        repeated_test=0,
     )
 
 
@@ -248,6 +271,7 @@ def stopped(plan: Plan, ended: int) -> SearchState:
         stage="search",
         trials=outcome.trials[:ended],
         waiting=2,
+        task=plan.task,
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reports.interim import write_interim
-from search.records import RecordError, save_state
+from reports.records import RecordError, save_state
 from tests.reports.conftest import Plan, stopped
 
 ROOT = Path(__file__).parents[2]
@@ -23,9 +23,9 @@ WRITE = "from pathlib import Path; from reports.interim import write_interim; wr
     [
         (None, r"state\.json must be the state of a search that has not ended\. Received: .*No such file"),
         ("{", r"state\.json must be the state of a search that has not ended"),
-        ("[]", r"state\.json must have schema 1\. Received: list"),
-        ('{"schema": 2}', r"state\.json must have schema 1\. Received: 2\. Read it with the version that wrote it"),
-        ('{"schema": 1}', r"state\.json must have the fields of schema 1\. .*The file is damaged"),
+        ("[]", r"state\.json must have schema 2\. Received: list"),
+        ('{"schema": 3}', r"state\.json must have schema 2\. Received: 3\. Read it with the version that wrote it"),
+        ('{"schema": 2}', r"state\.json must have the fields of schema 2\. .*The file is damaged"),
     ],
 )
 def test_a_state_that_cannot_be_read_is_named(tmp_path: Path, content: str | None, message: str) -> None:

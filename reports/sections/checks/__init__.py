@@ -1,0 +1,1 @@
+"""What to believe: self-checks of the numbers, and what the page does not show."""

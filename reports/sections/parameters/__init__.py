@@ -1,0 +1,1 @@
+"""The settings of both models, and which settings went with better trials."""

@@ -1,0 +1,47 @@
+"""Our PNG encoder writes what a PNG reader reads."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
+import pytest
+from matplotlib.image import imread
+
+from reports.layout.thumbnails import png, thumbnails
+
+
+def read(content: bytes) -> npt.NDArray[np.uint8]:
+    image: npt.NDArray[np.uint8] = np.round(imread(io.BytesIO(content)) * 255).astype(np.uint8)
+    return image
+
+
+def test_a_png_reads_back_as_the_image() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    assert np.array_equal(read(png(image)), image)
+
+
+def test_a_png_of_colours_reads_back_as_the_image() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (7, 20, 3), dtype=np.uint8)
+    assert np.array_equal(read(png(image)), image)
+
+
+def test_one_channel_is_grey() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (20, 7, 1), dtype=np.uint8)
+    assert np.array_equal(read(png(image)), image[..., 0])
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_png_with_alpha_reads_back_as_the_image(channels: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (7, 20, channels), dtype=np.uint8)
+    assert np.array_equal(np.asarray(PIL.Image.open(io.BytesIO(png(image)))), image)
+
+
+@pytest.mark.parametrize(("is_ink", "shown"), [(True, 255), (False, 0)])
+def test_a_thumbnail_of_ink_is_dark_on_white_and_others_are_as_they_are(is_ink: bool, shown: int) -> None:
+    (thumbnail,) = thumbnails(np.zeros((1, 28, 14), dtype=np.uint8), is_ink=is_ink)
+    image = read(base64.b64decode(thumbnail.uri.removeprefix("data:image/png;base64,")))
+    assert (image.min(), image.max(), thumbnail.shape) == (shown, shown, 2.0)

@@ -1,0 +1,35 @@
+"""What is kept out of a shareable page: hosts, folders, credentials."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.numbers.privacy import WorkerNames, without_credentials, without_folders
+
+
+def test_workers_are_numbered_and_their_hosts_never_named() -> None:
+    names = WorkerNames(("gpu-box-7:4711", "gpu-box-8:4712"))
+    assert names.label("gpu-box-8:4712") == "worker 2"
+    assert names.label("") == "—"
+    cleaned = names.clean("worker gpu-box-7:4711 died on gpu-box-8, see /home/ann/runs/a/log.txt")
+    assert cleaned == "worker worker 1 died on host, see …/log.txt"
+    assert names.clean("the machine 10.0.31.7 is lost (Ray 2.60.0.1x)") == "the machine host is lost (Ray 2.60.0.1x)"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://ann:secret@db.example/x", "postgresql://…@db.example/x"),
+        ("sqlite:///study.db", "sqlite:///study.db"),
+    ],
+)
+def test_credentials_are_masked(text: str, shown: str) -> None:
+    assert without_credentials(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("/home/ann/data", "…/data"), ("~/data/x.gz", "…/x.gz"), ("cosine / adam", "cosine / adam"), ("a/b", "a/b")],
+)
+def test_folders_are_reduced_to_the_last_part(text: str, shown: str) -> None:
+    assert without_folders(text) == shown

@@ -1,0 +1,71 @@
+"""Confusion matrices and scores over all seeds, and what the headings say of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fashion_model.config import REFERENCE
+from reports.numbers.finished import Finished, finished
+from reports.sections.classes.section import confusion, mean_matrix, scores
+from tests.reports.conftest import Finish, Plan
+from tests.reports.parsed_page import Page
+
+
+def found(make: Finish, plan: Plan) -> Finished:
+    search = make(plan)
+    return finished(search.outcome, search.predictions)
+
+
+def test_the_matrices_are_means_over_the_seeds_and_the_difference_is_theirs(make: Finish) -> None:
+    numbers = found(make, Plan())
+    assert numbers.changes is not None
+    reference, best = (np.array(mean_matrix(model)) for _, model in numbers.comparison.models())
+    runs = [run.confusion_matrix for run in numbers.comparison.best.runs]
+    assert best == pytest.approx(np.mean(runs, axis=0))
+    change = np.array([cell.change.estimate.value for cell in numbers.changes.cells]).reshape(10, 10)
+    assert change == pytest.approx(best - reference)
+
+
+def test_headings_name_only_changes_that_survive(make: Finish) -> None:
+    same, better = (found(make, Plan(images=1000, best_error=error, reference_error=0.16)) for error in (0.16, 0.04))
+    assert confusion(same).heading == "No cell of the confusion matrix changes by more than chance"
+    assert scores(same).heading == "F1 changes reliably in no class"
+    assert better.changes is not None
+    largest = max(
+        (cell for cell in better.changes.cells if cell.change.survives()), key=lambda c: abs(c.change.estimate.value)
+    )
+    assert confusion(better).heading.startswith(f"{largest.true} ")
+    survivors = sum(cell.change.survives() for cell in better.changes.cells)
+    assert confusion(better).heading.endswith(f" images; {survivors} cells change reliably")
+    up = sum(each.f1.survives() for each in better.changes.classes)
+    assert up > 0
+    assert scores(better).heading == f"F1 is reliably higher in {up} of 10 classes, lower in none"
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_one_or_two_runs_each_tell_nothing_of_a_class_from_chance(make: Finish, seeds: int) -> None:
+    numbers = found(make, Plan(seeds=seeds, images=1000))
+    assert confusion(numbers).heading == scores(numbers).heading
+    assert "can be told from chance" in confusion(numbers).heading
+    assert numbers.changes is not None
+    assert not any(cell.change.survives() for cell in numbers.changes.cells)
+
+
+def test_where_the_reference_wins_there_is_one_matrix_and_one_report(make: Finish) -> None:
+    numbers = found(make, Plan(best_config=REFERENCE))
+    pages = confusion(numbers).html + scores(numbers).html
+    assert 'id="confusion-reference"' in pages
+    assert not any(name in pages for name in ("Tuned", "confusion-best", "confusion-difference", "class-changes"))
+
+
+def test_the_shares_of_each_row_and_the_totals_are_the_matrix(make: Finish) -> None:
+    numbers = found(make, Plan())
+    page = Page(str(confusion(numbers).html))
+    for name, model in numbers.comparison.models():
+        matrix = np.array(mean_matrix(model))
+        _, *rows, last = page.tables[f"confusion-{name}-shares"]
+        shares = [[float(cell) for cell in row[1:-1]] for row in rows]
+        assert np.array(shares) == pytest.approx(100 * matrix / matrix.sum(axis=1, keepdims=True), abs=0.05)
+        assert [int(row[-1]) for row in rows] == pytest.approx(matrix.sum(axis=1), abs=0.5)
+        assert [int(cell) for cell in last[1:]] == pytest.approx([*matrix.sum(axis=0), 200], abs=0.5)

@@ -1,0 +1,58 @@
+"""Pairs of classes and single images that the two models judge differently, over all seeds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fashion_model.config import REFERENCE
+from reports.numbers.finished import Finished, finished
+from reports.sections.examples.section import ChangedImages, changed_images, examples
+from tests.reports.conftest import Finish, Plan
+
+
+@pytest.fixture(scope="module")
+def found(make: Finish) -> Finished:
+    search = make(Plan())
+    return finished(search.outcome, search.predictions)
+
+
+@pytest.fixture(scope="module")
+def changed(found: Finished) -> ChangedImages:
+    assert found.changes is not None
+    return changed_images(found, found.changes)
+
+
+def test_changed_images_are_right_in_most_runs_of_one_model_and_wrong_in_most_of_the_other(
+    found: Finished, changed: ChangedImages
+) -> None:
+    before, after = (found.is_right(model).sum(axis=0) for model in ("reference", "best"))
+    assert changed.fixed_total == ((after >= 3) & (before <= 2)).sum()
+    assert changed.broken_total == ((before >= 3) & (after <= 2)).sum()
+    gains = [item.right_best - item.right_reference for item in changed.fixed]
+    assert gains == sorted(after - before, reverse=True)[: len(gains)]
+    assert all(item.right_reference > item.right_best for item in changed.broken)
+
+
+def test_changed_pairs_are_the_largest_mean_changes_off_the_diagonal(found: Finished, changed: ChangedImages) -> None:
+    matrices = [np.mean([run.confusion_matrix for run in model.runs], axis=0) for _, model in found.comparison.models()]
+    off_diagonal = np.abs((matrices[1] - matrices[0]) * (1 - np.eye(10)))
+    sizes = [abs(pair.cell.change.estimate.value) for pair in changed.pairs]
+    assert sizes == pytest.approx(sorted(off_diagonal.ravel(), reverse=True)[: len(sizes)])
+    assert len(changed.pairs) == 5
+
+
+def test_the_heading_names_a_pair_only_if_it_survives(make: Finish) -> None:
+    headings = []
+    for error in (0.16, 0.02):
+        search = make(Plan(images=2000, reference_error=0.16, best_error=error))
+        section = examples(finished(search.outcome, search.predictions))
+        assert section is not None
+        headings.append(section.heading)
+    assert headings[0] == "No pair of classes is reliably confused more or less often"
+    assert " taken for " in headings[1]
+
+
+def test_where_the_reference_wins_nothing_changed(make: Finish) -> None:
+    search = make(Plan(best_config=REFERENCE))
+    assert examples(finished(search.outcome, search.predictions)) is None

@@ -1,0 +1,41 @@
+"""What was run is named, and what must not leave the machine is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reports.numbers.comparison import compare
+from reports.sections.reproduce.section import provenance
+from tests.reports.conftest import Finish, FinishedSearch, Plan
+
+
+@pytest.fixture(scope="module")
+def search(make: Finish) -> FinishedSearch:
+    return make(Plan())
+
+
+def test_settings_keep_what_the_command_says_and_hide_hosts_folders_and_passwords_that_it_does_not(
+    search: FinishedSearch,
+) -> None:
+    settings = {
+        "output": "/data/ann/runs",
+        "address": "gpu-box-7:6379",
+        "storage": "postgresql://ann:pw@db/x",
+        "seed": 1,
+    }
+    comparison = compare(search.outcome, search.predictions)
+    hidden = provenance(replace(search.outcome, settings=settings), comparison)
+    assert [fact.value for fact in hidden.settings] == ["…", "…/runs", "1", "postgresql://…@db/x"]
+    command = "python -m search.run --output /data/ann/runs --address gpu-box-7:6379"
+    said = provenance(replace(search.outcome, settings=settings, command=command), comparison)
+    assert [fact.value for fact in said.settings][:2] == ["gpu-box-7:6379", "/data/ann/runs"]
+
+
+def test_commit_and_lock_file_are_named(search: FinishedSearch) -> None:
+    environment = replace(search.outcome.environment, commit="0123abcd+", lock_sha256="ef" * 32)
+    comparison = compare(search.outcome, search.predictions)
+    facts = provenance(replace(search.outcome, environment=environment), comparison).machine
+    assert [fact.value for fact in facts[:2]] == ["0123abcd+", "ef" * 32]
+    assert provenance(search.outcome, comparison).machine[0].value == "not recorded"

@@ -1,0 +1,66 @@
+"""Several runs on one page: what may be compared is said first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reports.compare import main
+from reports.numbers.comparison import compare
+from tests.reports.conftest import FinishedSearch, Plan, finish
+from tests.reports.parsed_page import Page
+
+
+@pytest.fixture(scope="module")
+def first() -> FinishedSearch:
+    return finish(Plan(study="first"))
+
+
+def test_runs_of_the_same_data_and_terms_are_comparable(
+    first: FinishedSearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = finish(Plan(study="second", trials=20, best_error=0.05))
+    output = tmp_path / "comparison.html"
+    folders = [str(run.write(tmp_path / run.outcome.study)) for run in (first, second)]
+    assert main([*folders, "--output", str(output)]) == 0
+    assert capsys.readouterr().out == f"comparable: same data, same terms\n{output}\n"
+    page = Page(output.read_text(encoding="utf-8"))
+    rows = {row[0]: row[1:] for row in page.tables[""]}
+    assert rows["trials"] == ["14", "20"]
+    verdicts = [compare(run.outcome, run.predictions).verdict for run in (first, second)]
+    assert rows["verdict"] == verdicts
+    assert rows["tuned, test accuracy"][0] != rows["tuned, test accuracy"][1]
+    assert page.mismatches == []
+
+
+def test_what_keeps_runs_from_being_compared_is_named(
+    first: FinishedSearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longer = finish(Plan(study="longer", epochs=6))
+    data = replace(longer.outcome.data, test_sha256="0" * 64)
+    longer = replace(longer, outcome=replace(longer.outcome, data=data))
+    output = tmp_path / "comparison.html"
+    folders = [str(run.write(tmp_path / run.outcome.study)) for run in (first, longer)]
+    assert main([*folders, "--output", str(output)]) == 0
+    said = "not comparable: test images (SHA-256 of the labels), epochs of a retraining differ"
+    assert capsys.readouterr().out.startswith(said)
+    assert "These runs cannot be compared" in output.read_text(encoding="utf-8")
+
+
+def test_foreign_names_leave_the_page_whole(first: FinishedSearch, tmp_path: Path) -> None:
+    named = replace(first, outcome=replace(first.outcome, study="<b>{{ 7 * 7 }}\u202e \udcff", command="run <i>"))
+    folders = [str(run.write(tmp_path / name)) for run, name in ((first, "a"), (named, "b"))]
+    assert main([*folders, "--output", str(tmp_path / "c.html")]) == 0
+    text = (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert Page(text).mismatches == []
+    assert '<th scope="col">&lt;b&gt;{{ 7 * 7 }}[U+202E] ?</th>' in text
+
+
+def test_one_run_and_a_folder_without_a_run_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 2
+    assert "A comparison needs two runs or more. Received:" in capsys.readouterr().err
+    assert main([str(tmp_path), str(tmp_path), "--output", str(tmp_path / "a.html")]) == 2
+    assert "outcome.json must be the outcome of a finished search" in capsys.readouterr().err
+    assert not (tmp_path / "a.html").exists()

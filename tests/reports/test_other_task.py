@@ -1,0 +1,143 @@
+"""Both pages for images of one's own: seven classes of 20 × 20 in colour, without a word of Fashion-MNIST."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from sklearn.metrics import classification_report, confusion_matrix
+
+from fashion_model.task import Task
+from reports.interim import write_interim
+from reports.page import write_report
+from reports.records import RecordError, save_state
+from tests.reports.conftest import Finish, FinishedSearch, Plan, stopped
+from tests.reports.parsed_page import Page
+
+NAMES = ("circle", "$q_{$", "三角形", "accuracy", "<star>", "line", "cross")
+SHAPES = Task(name="Shapes", class_names=NAMES, image_shape=(20, 20, 3))
+# What holds for the documented task alone
+DOCUMENTED = (
+    "Fashion-MNIST",
+    "92%",
+    "document",
+    "60,000",
+    "1,000 images",
+    "28, 28",
+    "30 scores",
+    "near-twin",
+    "about one point less",
+)
+
+
+@pytest.fixture(scope="module")
+def search(make: Finish) -> FinishedSearch:
+    return make(Plan(task=SHAPES, images=210, grid=14))
+
+
+@pytest.fixture(scope="module")
+def folder(search: FinishedSearch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run_dir = search.write(tmp_path_factory.mktemp("shapes"))
+    write_report(run_dir)
+    return run_dir
+
+
+@pytest.fixture(scope="module")
+def text(folder: Path) -> str:
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def numbers(folder: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return loaded
+
+
+@pytest.mark.parametrize("name", ["reference", "best"])
+def test_the_tables_are_scikit_learns_for_seven_classes(search: FinishedSearch, text: str, name: str) -> None:
+    page, labels = Page(text), search.predictions.labels
+    runs = getattr(search.predictions, name).argmax(axis=2)
+    header, *rows = page.tables[f"confusion-{name}"]
+    assert header[1:] == [row[0] for row in rows] == list(NAMES)
+    mean = np.mean([confusion_matrix(labels, run) for run in runs], axis=0)
+    assert np.array([[float(cell) for cell in row[1:]] for row in rows]) == pytest.approx(mean, abs=0.51)
+    expected = [classification_report(labels, run, output_dict=True) for run in runs]
+    offset = 1 if name == "reference" else 4
+    for label, row in enumerate(page.tables["classification"][2:9]):
+        wanted = [np.mean([e[str(label)][score] for e in expected]) for score in ("precision", "recall", "f1-score")]
+        assert row[0] == NAMES[label]
+        assert [float(cell) for cell in row[offset : offset + 3]] == pytest.approx(wanted, abs=6e-5)
+
+
+def test_nothing_is_said_that_holds_for_the_documented_task_alone(text: str, numbers: dict[str, Any]) -> None:
+    said = re.sub(r"<(style|script)>.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL)
+    assert [word for word in DOCUMENTED if word in said] == []
+    assert '<p class="eyebrow"><bdi>Shapes</bdi> · hyperparameter search' in text
+    codes = [check["code"] for check in numbers["checks"]]
+    assert not {"C1", "C2", "E1"} & set(codes)
+    third = next(check for check in numbers["checks"] if check["code"] == "C3")
+    assert (third["level"], third["rule"]) == ("pass", "The test set has images of each class.")
+
+
+def test_it_is_said_of_the_documented_task(make: Finish, tmp_path: Path) -> None:
+    write_report(make(Plan()).write(tmp_path))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert [word for word in DOCUMENTED if word not in text] == []
+
+
+def test_numbers_of_classes_pairs_and_images_are_the_tasks(text: str) -> None:
+    assert "adjusted by Holm for all 49 cells" in text
+    assert "adjusted by Holm for all 21 scores" in text
+    assert "What the models see: the first 14 training images" in text
+    assert "# images: (n, 20, 20, 3)" in text
+    assert len(Page(text).tables["class-changes"]) == 1 + 7
+
+
+def test_a_class_without_test_images_is_noted(search: FinishedSearch, tmp_path: Path) -> None:
+    labels = np.where(search.predictions.labels == 3, 2, search.predictions.labels).astype(np.uint8)
+    write_report(replace(search, predictions=replace(search.predictions, labels=labels)).write(tmp_path))
+    assert "C3 note." in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_thumbnails_are_the_images_as_they_are(search: FinishedSearch, text: str) -> None:
+    shown = re.findall(r'<img src="data:image/png;base64,([^"]+)" width="84" height="84"', text)
+    images = [np.round(imread(io.BytesIO(base64.b64decode(uri))) * 255).astype(np.uint8) for uri in shown]
+    assert np.array_equal(images, search.predictions.grid_images)
+
+
+@pytest.mark.parametrize("shape", [(12, 24), (12, 24, 1)])
+def test_grey_images_of_another_task_are_drawn_as_they_are(
+    shape: tuple[int, ...], make: Finish, tmp_path: Path
+) -> None:
+    made = make(Plan(task=replace(SHAPES, image_shape=(12, 24, 1))))
+    tests, grid = (
+        images.reshape(len(images), *shape) for images in (made.predictions.images, made.predictions.grid_images)
+    )
+    write_report(replace(made, predictions=replace(made.predictions, images=tests, grid_images=grid)).write(tmp_path))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    uri = re.findall(r'<img src="data:image/png;base64,([^"]+)" width="84" height="42"', text)[0]
+    image = np.round(imread(io.BytesIO(base64.b64decode(uri))) * 255).astype(np.uint8)
+    assert np.array_equal(image, made.predictions.grid_images[0])
+
+
+def test_the_interim_page_names_the_task(tmp_path: Path) -> None:
+    save_state(stopped(Plan(task=SHAPES), 5), tmp_path / "state.json")
+    write_interim(tmp_path)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<p class="eyebrow"><bdi>Shapes</bdi> · hyperparameter search' in text
+    assert "Fashion-MNIST" not in text
+
+
+def test_images_of_another_size_than_the_tasks_are_refused(search: FinishedSearch, tmp_path: Path) -> None:
+    images, grid = search.predictions.images[:, :, :19], search.predictions.grid_images[:, :, :19]
+    broken = replace(search, predictions=replace(search.predictions, images=images, grid_images=grid))
+    with pytest.raises(RecordError, match=r"210 test images, each of 20 × 20 × 3\. Received: \(210, 20, 19, 3\)"):
+        write_report(broken.write(tmp_path))

@@ -1,0 +1,65 @@
+"""report.json is what docs/report.schema.json says, of every kind of search; and the schema refuses what it should."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from fashion_model.config import REFERENCE
+from reports.interim import write_interim
+from reports.page import write_report
+from reports.records import save_state
+from tests.reports.conftest import Finish, Plan, stopped
+from tests.reports.test_other_task import SHAPES
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/report.schema.json").read_text(encoding="utf-8"))
+GOLDEN = Path(__file__).parent / "records" / "golden"
+
+
+def faults(run_dir: Path) -> list[str]:
+    return faults_of(json.loads((run_dir / "report.json").read_text(encoding="utf-8")))
+
+
+def faults_of(report: dict[str, Any]) -> list[str]:
+    return [f"{error.json_path}: {error.message}" for error in Draft202012Validator(SCHEMA).iter_errors(report)]
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(),
+        Plan(trials=1, seeds=1, epochs=1, best_config=REFERENCE),
+        Plan(all_failed=True, best_config=REFERENCE),
+        Plan(task=SHAPES, images=210),
+    ],
+    ids=["usual", "smallest", "all failed", "other task"],
+)
+def test_a_finished_report_is_valid(plan: Plan, make: Finish, tmp_path: Path) -> None:
+    write_report(make(plan).write(tmp_path))
+    assert faults(tmp_path) == []
+
+
+@pytest.mark.parametrize("state", sorted(path.name for path in GOLDEN.glob("state*.json")))
+def test_the_report_of_every_golden_state_is_valid(state: str, tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_bytes((GOLDEN / state).read_bytes())
+    write_interim(tmp_path)
+    assert faults(tmp_path) == []
+
+
+def test_another_verdict_a_missing_comparison_and_a_verdict_too_early_are_refused(tmp_path: Path) -> None:
+    save_state(stopped(Plan(), 5), tmp_path / "state.json")
+    write_interim(tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert faults_of(report) == []
+    assert faults_of(report | {"verdict": "better"}) == ["$: False schema does not allow 'better'"]
+    finished = faults_of(report | {"finished": True, "verdict": "best"})
+    assert any("'best' is not one of" in fault for fault in finished)
+    assert any("'comparison' is a required property" in fault for fault in finished)
