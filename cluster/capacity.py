@@ -1,4 +1,8 @@
-"""What the cluster has now, what it had at most, and what it may have: how many trials are to be under way."""
+"""What the cluster has now and had at most: how many trials are to be under way, and when more room is asked for.
+
+How far a cluster can grow is known to its autoscaler alone. So trials run where there is room now; for those that have
+no room yet, places are asked for (cluster/demand.py), and a trial is drawn when its place is there.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +10,58 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from cluster.growth import Growth, growth
-from cluster.resources import ClusterSize, Machine, TrialResources, concurrent_trials
+from cluster.connect import started_here
+from cluster.demand import Demand
+from cluster.resources import ClusterSize, ResourceError, TrialResources, cluster_size, concurrent_trials
 
 _LOOK_SECONDS: Final = 5.0
-_SETTLE_SECONDS: Final = 600.0
-_HEAD: Final = "node:__internal_head__"
-_MODEL: Final = "accelerator_type:"
+_SETTLE_SECONDS: Final = 1200.0  # a cloud takes minutes to bring a machine, and its set-up as many
+_ASKED_AT_ONCE: Final = 64  # places; on a cluster that has more, as many again as it has
 
 
 class Capacity:
     """A cluster that may grow and shrink.
 
-    `nodes` is Ray's list of machines (`ray.nodes`), asked for anew at most every five seconds.
+    `nodes` is Ray's list of machines (`ray.nodes`), asked for anew at most every five seconds. `demand` asks for more
+    machines, and is None on a cluster of our own, which gets none.
     """
 
-    def __init__(self, nodes: Callable[[], Sequence[dict[str, Any]]], growth: Growth) -> None:
-        self._nodes, self._growth = nodes, growth
+    def __init__(self, nodes: Callable[[], Sequence[dict[str, Any]]], demand: Demand | None = None) -> None:
+        self._nodes, self._demand = nodes, demand
         self._looked = time.monotonic()
-        self._now = self._look()
-        self._largest = self._now
+        self._largest = self._now = cluster_size(self._nodes())
 
-    def settle(self, patience_seconds: float = _SETTLE_SECONDS) -> None:
-        """Wait for the first machine, where nobody knows what those to come will have: a trial takes what suits it."""
+    def settle(self, trials: int = 1, gpus: float | None = None, patience_seconds: float = _SETTLE_SECONDS) -> None:
+        """Where no machine can run a trial yet, have the first ones come: what a trial takes depends on what they have.
+
+        Asked for are places for that many trials of one core and `gpus` GPUs; without a number, of one GPU, and one
+        place without, for a cluster that has none.
+
+        Raises:
+            ResourceError: when no machine comes in time.
+        """
+        if self._now.cpus or self._demand is None:
+            return
+        if gpus is None:
+            self._demand.add(TrialResources(1.0, 0.0), 1)
+        self._demand.add(TrialResources(1.0, 1.0 if gpus is None else gpus), min(trials, _ASKED_AT_ONCE))
         deadline = time.monotonic() + patience_seconds
-        while not self._growth.is_known() and not self._now.cpus and time.monotonic() < deadline:
-            time.sleep(1.0)
-            self._now = self._look()
-        self._largest = _larger(self._largest, self._now)
+        try:
+            while not self._now.cpus and time.monotonic() < deadline:
+                time.sleep(1.0)
+                self._renew()
+        finally:
+            self._demand.withdraw()
+        if not self._now.cpus:
+            raise ResourceError(
+                f"A machine that runs trials must come within {patience_seconds:g} s. Received: none, on a cluster of "
+                f"{self._now.nodes} without cores. See `ray status`; add machines, or have the cluster start them."
+            )
 
     def now(self) -> ClusterSize:
-        """What there is."""
-        if time.monotonic() - self._looked > _LOOK_SECONDS:
-            self._looked = time.monotonic()
-            self._now = self._look()
-            self._largest = _larger(self._largest, self._now)
+        """What there is, as it was up to five seconds ago."""
+        if self._look_is_due():
+            self._renew()
         return self._now
 
     def largest(self) -> ClusterSize:
@@ -48,61 +69,50 @@ class Capacity:
         self.now()
         return self._largest
 
-    def most(self) -> ClusterSize:
-        """What there is, or what the cluster grows to when trials wait, whichever is more."""
-        now = self.now()
-        workers = self._growth.machines(
-            like=max(now.each(), key=lambda machine: (machine.gpus, machine.cpus), default=None)
-        )
-        return _larger(now, _sized((*self._head, *workers), now.gpu_model))
-
     def can_grow(self) -> bool:
-        """Whether machines come when trials wait."""
-        return self._growth.is_possible()
+        """Whether trials need machines that are yet to come, as on a head that runs none."""
+        return self._demand is not None and not self.now().cpus
+
+    def is_fixed(self) -> bool:
+        """Whether no machine can come: a Ray of our own."""
+        return self._demand is None
 
     def require_room(self, each: TrialResources) -> None:
-        """Check that the cluster has room for a trial, or will have.
+        """Check that the cluster has room for a trial, or is yet to get its machines.
 
         Raises:
-            ResourceError: when no machine fits, of those that are there and those that may come.
+            ResourceError: when no machine that is there fits.
         """
-        if self._growth.is_known():
-            concurrent_trials(self.most(), each)
+        if not self.can_grow():
+            concurrent_trials(self.now(), each)
 
-    def room(self, each: TrialResources) -> int:
-        """How many trials are to be under way: as many as fit, and those that wait make the cluster grow.
+    def room(self, each: TrialResources, trials: int = 0) -> int:
+        """How many trials are to be under way: as many as fit now; at least one, which waits for the next machine.
 
-        At least one: where the last machine is gone, it waits for the next.
+        `trials` is how many have not ended yet, those under way among them: for those that do not fit, room is asked
+        for. 0 withdraws what was asked for.
         """
-        return max(1, sum(each.fitting(machine) for machine in self.most().each()))
+        is_due = self._look_is_due()
+        now = self.now()
+        fitting = sum(each.fitting(machine) for machine in now.each())
+        if self._demand is not None and not trials:
+            self._demand.withdraw()
+        elif self._demand is not None and is_due:
+            places = min(trials - fitting, max(_ASKED_AT_ONCE, fitting))
+            self._demand.ask(each, places, now.nodes)
+        return max(1, fitting)
 
-    def _look(self) -> ClusterSize:
-        alive = [node["Resources"] for node in self._nodes() if node["Alive"]]
-        self._head = [_machine(resources) for resources in alive if _HEAD in resources]
-        models = {name.removeprefix(_MODEL) for resources in alive for name in resources if name.startswith(_MODEL)}
-        return _sized([_machine(resources) for resources in alive], ", ".join(sorted(models)))
+    def _look_is_due(self) -> bool:
+        return time.monotonic() - self._looked > _LOOK_SECONDS
+
+    def _renew(self) -> None:
+        self._looked = time.monotonic()
+        self._now = cluster_size(self._nodes())
+        self._largest = max(self._largest, self._now, key=lambda size: (size.gpus, size.cpus, size.nodes))
 
 
 def cluster_capacity() -> Capacity:
     """That of the cluster which this process is connected to."""
     import ray
 
-    return Capacity(ray.nodes, growth())
-
-
-def size_now(nodes: Sequence[dict[str, Any]]) -> ClusterSize:
-    """What a cluster of these machines, as Ray lists them, has."""
-    return Capacity(lambda: nodes, Growth()).now()
-
-
-def _sized(machines: Sequence[Machine], gpu_model: str) -> ClusterSize:
-    cpus, gpus = sum(machine.cpus for machine in machines), sum(machine.gpus for machine in machines)
-    return ClusterSize(cpus, gpus, len(machines), gpu_model, tuple(machines))
-
-
-def _machine(resources: dict[str, float]) -> Machine:
-    return Machine(resources.get("CPU", 0.0), resources.get("GPU", 0.0))
-
-
-def _larger(one: ClusterSize, other: ClusterSize) -> ClusterSize:
-    return max(one, other, key=lambda size: (size.gpus, size.cpus, size.nodes))
+    return Capacity(ray.nodes, None if started_here() else Demand())

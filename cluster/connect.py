@@ -1,4 +1,4 @@
-"""Connecting to Ray: the cluster at an address, else one running on this machine, else a new one here."""
+"""Connecting to Ray: the cluster at an address, else one that `ray start` made on this machine, else a new one here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import re
+import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,72 +14,126 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from cluster.capacity import size_now
-from cluster.resources import ClusterSize
+from cluster.internals import PRELOAD, UNDOCUMENTED_SWITCHES
+from cluster.resources import ClusterSize, cluster_size, usable_cores
+from cluster.startable import ConnectError, bring_token, keep_others_out, require_startable, temporary_folder
 
-_CONNECT_TIMEOUT_SECONDS: Final = 10
+__all__ = [
+    "LOCAL",
+    "ConnectError",
+    "choose_address",
+    "connected",
+    "started_here",
+    "started_on_this_machine",
+    "uncollected",
+]
+
+LOCAL: Final = "local"
+_CONNECT_TIMEOUT_SECONDS: Final = 5
+_HOST_AND_PORT: Final = re.compile(r"(?:ray://)?\[?([^/\s]+?)\]?:(\d{1,5})")
 # Ray speaks gRPC, and so HTTP/2: both sides begin with their settings, a frame of type 4
 _HTTP2_SETTINGS: Final = b"\x04"
 _HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _HTTP2_SETTINGS + bytes(5)
 _PROJECT: Final = Path(__file__).resolve().parent.parent
 
-# Read by Ray when it is imported or started. Each is its switch for something that the search does itself.
+# Read by Ray when it is imported or started, and documented there.
 _RAY_SWITCHES: Final = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_COLOR_PREFIX": "0",  # log.txt is no terminal
+    "RAY_AIR_NEW_OUTPUT": "0",  # the newer one begins log.txt with a table of 9223372036854775807 trials
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # keep relative --data-dir working in workers
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # five log files a trial that nobody reads: the study has it all
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Tune's own makes Ctrl-C look like success
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial without a value is a failed trial, not the end of the search
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # Tune's own record of all trials, written every 10 s and never read back
-    # wait until it is known what broke the line to a worker, rather than 1 s: a lost machine is found out after 14 s
-    "RAY_timeout_ms_task_wait_for_death_info": "30000",
     "RAY_task_oom_retries": "3",  # a training that no machine's memory can hold; Ray's own default is without end
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # leave CUDA_VISIBLE_DEVICES alone for tasks without a GPU
 }
 
-_PRELOAD: Final = "RAY_preload_python_modules"  # read by the raylet, for each worker that it starts
 _WORKER_ENVIRONMENT: Final = {"PYTHONPATH": str(_PROJECT), "TF_CPP_MIN_LOG_LEVEL": "2"}
-
-
-class ConnectError(Exception):
-    """Ray cannot be started or reached."""
+# Of a Ray that others have started, whose machines may have variables and a keras.json of their own
+_FOREIGN_WORKERS: Final = {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": os.devnull, "MPLBACKEND": "agg"}
 
 
 @contextmanager
 def connected(
-    address: str | None, meanwhile: Callable[[], object] = lambda: None, preload: Sequence[str] = ()
+    address: str | None,
+    meanwhile: Callable[[], object] = lambda: None,
+    preload: Sequence[str] = (),
+    say: Callable[[str], object] = lambda text: None,
 ) -> Iterator[ClusterSize]:
     """Connect to Ray for the body of the `with`; a cluster that was started here ends with it.
 
-    `address` None means RAY_ADDRESS, else a running cluster of this machine, else a new local one. `meanwhile` is
-    called in a thread: for seconds there is nothing to do but to wait for Ray's processes. `preload` names modules that
-    each worker of a cluster that is started here imports before it takes on anything.
+    `address` None means RAY_ADDRESS, else a cluster that `ray start` made on this machine, else a new local one.
+    `meanwhile` is called in a thread: for seconds there is nothing to do but to wait for Ray's processes. `preload`
+    names modules that each worker of a cluster that is started here imports before it takes on anything. `say` is told
+    which cluster it is, where others have started it.
 
     Raises:
         ConnectError: when no cluster answers at the address, or a local one does not start.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in _RAY_SWITCHES.items()})
-    os.environ[_PRELOAD] = ",".join(preload)
+    switches = _RAY_SWITCHES | UNDOCUMENTED_SWITCHES
+    os.environ.update({name: os.environ.get(name, value) for name, value in switches.items()})
+    os.environ[PRELOAD] = ",".join(preload)
+    address = choose_address(address or os.environ.get("RAY_ADDRESS"), say)
     try:
         with uncollected():
             import ray
 
-            _require_listener(address or os.environ.get("RAY_ADDRESS"))
-            with ThreadPoolExecutor(1) as beside:
-                other = beside.submit(meanwhile)
+            with ThreadPoolExecutor(1) as thread:
+                loading = thread.submit(meanwhile)
                 _init(ray, address)
-            other.result()
+            loading.result()
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        where = f"the Ray cluster at {address}" if address else "a local Ray cluster"
-        raise ConnectError(
-            f"The search must reach {where}. Received: {error}. Check --address and `ray status`."
-        ) from error
+        raise _not_connected(address, error) from error
     try:
-        yield size_now(ray.nodes())
+        yield cluster_size(ray.nodes())
     finally:
-        _end(ray)
+        ray.shutdown()
+
+
+def choose_address(named: str | None, say: Callable[[str], object]) -> str:
+    """The address to connect to, where a Ray answers; "local" for one of our own."""
+    found = None if named not in (None, "auto") else started_on_this_machine()
+    if named == "auto" and found is None:
+        raise _not_connected("auto", ConnectionError("no cluster that `ray start` made on this machine answers"))
+    address = found or named or LOCAL
+    if address == LOCAL:
+        for line in require_startable():
+            say(f"warning: {line}")
+        keep_others_out()
+        return address
+    if found is None:
+        try:
+            _require_listener(address)
+        except (OSError, ValueError, OverflowError) as error:  # a host or a port that cannot be
+            raise _not_connected(address, error) from error
+    if address == (found or _noted()):
+        bring_token()
+    say(f"  on the Ray cluster at {address}, {'made by `ray start` on this machine' if found else 'as named'}")
+    return address
+
+
+def _not_connected(address: str, error: Exception) -> ConnectError:
+    if address == LOCAL:
+        return ConnectError(
+            f"The search must start a Ray of its own on this machine. Received: {error}. Its logs are in "
+            f"{temporary_folder()}/ray/session_latest/logs; --local searches without Ray, one trial at a time."
+        )
+    why = f" ({error.__cause__})" if error.__cause__ else ""  # Ray's own message names the address alone
+    return ConnectError(
+        f"The search must reach the Ray cluster at {address}. Received: {error}{why}. Check --address and `ray status`."
+    )
+
+
+def started_here() -> bool:
+    """Whether this process has started the Ray that it is connected to.
+
+    Workers of such a Ray have the driver's variables; on any other one they come as the job's environment (see _init).
+    """
+    import ray
+
+    return not ray.get_runtime_context().runtime_env
 
 
 @contextmanager
@@ -96,37 +151,56 @@ def uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def _end(ray: Any) -> None:
-    """Leave the cluster, and end it if it was started here.
-
-    Ray's API server does not end when it is told to, and Ray then waits a second before it kills it.
-    """
-    node = ray._private.worker._global_node
-    for process in node.all_processes.get("dashboard", []) if node is not None else []:
-        process.process.kill()
-    ray.shutdown()
-
-
-def _init(ray: Any, address: str | None) -> None:
+def _init(ray: Any, address: str) -> None:
     arguments = {
         "include_dashboard": False,
         "log_to_driver": True,  # the driver's output is log.txt, and a worker's belongs there too
         "logging_level": logging.ERROR,
     }
-    remote = arguments | {"runtime_env": {"env_vars": _WORKER_ENVIRONMENT}}
-    if address is None and "RAY_ADDRESS" not in os.environ:
-        try:
-            ray.init("auto", **remote)
-        except ConnectionError:
-            address = "local"
-        else:
-            return
-    if address == "local":
+    if address == LOCAL:
         # what is started here inherits it; a runtime_env would leave the workers that Ray starts ahead unused: 0.5 s
         os.environ.update(_WORKER_ENVIRONMENT | {"PYTHONPATH": _with_project(os.environ.get("PYTHONPATH"))})
-        ray.init("local", **arguments)
+        # they inherit this too: a terminal that is closed ends the search, which ends them
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+        try:
+            ray.init(LOCAL, num_cpus=_fewer_cores(), **arguments)
+        except Exception as error:
+            if type(error) is Exception:  # so Ray says that a busy machine was too slow to start it
+                raise ConnectionError(error) from error
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     else:
-        ray.init(address, **remote)
+        ray.init(address, **arguments, runtime_env={"env_vars": _WORKER_ENVIRONMENT | _FOREIGN_WORKERS})
+
+
+def _fewer_cores() -> int | None:
+    """The cores that Ray may use, where they are fewer than it would find by itself."""
+    cores = usable_cores()
+    return cores if cores < (os.cpu_count() or 1) else None
+
+
+def started_on_this_machine() -> str | None:
+    """The address of the last cluster that `ray start` made here, if something answers there.
+
+    It stands in the file that `ray.init` documents. A Ray that another program started for itself is not in it: that
+    one ends with its program, and with it a search that had joined it.
+    """
+    address = _noted()
+    try:
+        if address is not None:
+            _require_listener(address)
+    except (OSError, ValueError, OverflowError):  # one that is gone, or no address
+        return None
+    return address
+
+
+def _noted() -> str | None:
+    try:
+        address = (temporary_folder() / "ray" / "ray_current_cluster").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    return address if _HOST_AND_PORT.fullmatch(address) else None
 
 
 def _with_project(path: str | None) -> str:
@@ -134,9 +208,9 @@ def _with_project(path: str | None) -> str:
     return os.pathsep.join([str(_PROJECT), *(entry for entry in entries if entry not in ("", str(_PROJECT)))])
 
 
-def _require_listener(address: str | None) -> None:
+def _require_listener(address: str) -> None:
     """Ask the port first: where nothing listens, or something that is no Ray, `ray.init` keeps trying for minutes."""
-    match = re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address or "")
+    match = _HOST_AND_PORT.fullmatch(address)
     if match:
         with socket.create_connection((match[1], int(match[2])), timeout=_CONNECT_TIMEOUT_SECONDS) as connection:
             if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+_MODEL: Final = "accelerator_type:"  # what Ray calls a resource that says which GPU a machine has
 _SLACK: Final = 1e-6  # three times a third is one
 
 
@@ -43,6 +46,20 @@ class ClusterSize:
     def cpus_a_gpu(self) -> float:
         """The cores that go with each GPU, on the machine with GPUs that has the fewest; 0 where there are no GPUs."""
         return min((machine.cpus / machine.gpus for machine in self.each() if machine.gpus), default=0.0)
+
+
+def usable_cores() -> int:
+    """The cores of this machine that this process may use: `taskset` and a container may allow fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cluster_size(nodes: Sequence[dict[str, Any]]) -> ClusterSize:
+    """What the machines have that are alive, of those that Ray lists (`ray.nodes`)."""
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    models = {name.removeprefix(_MODEL) for resources in alive for name in resources if name.startswith(_MODEL)}
+    machines = tuple(Machine(resources.get("CPU", 0.0), resources.get("GPU", 0.0)) for resources in alive)
+    cpus, gpus = sum(machine.cpus for machine in machines), sum(machine.gpus for machine in machines)
+    return ClusterSize(cpus, gpus, len(machines), ", ".join(sorted(models)), machines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +106,8 @@ def concurrent_trials(size: ClusterSize, each: TrialResources) -> int:
     if fitting < 1:
         raise ResourceError(
             f"A trial must fit a machine of the cluster. Received: {each.cpus:g} CPUs and {each.gpus:g} GPUs a trial, "
-            f"where the cluster has {_described(size.each())}. Lower --cpus-per-trial or --gpus-per-trial, or, on a "
-            "cluster that grows on demand and does not say how far, say with --max-concurrent how many trials to run "
-            "at once."
+            f"where the cluster has {_described(size.each())}. Lower --cpus-per-trial or --gpus-per-trial, or, "
+            "where a larger machine comes on demand, say with --max-concurrent how many trials to run at once."
         )
     return fitting
 

@@ -1,4 +1,4 @@
-"""What cluster/config.yaml promises beyond what cluster.check asks of every file: versions, safety, set-up."""
+"""What cluster/config.yaml promises beyond what cluster.check.examine asks of every file: versions, safety, set-up."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
-from cluster.checks.aws_gpus import gpus_of
+from cluster.check.cluster_file import gpus_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = ROOT / "cluster" / "config.yaml"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cluster.connect import ConnectError, connected
+from cluster.internals import PRELOAD, UNDOCUMENTED_SWITCHES
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
@@ -67,3 +68,28 @@ def test_an_address_where_nothing_listens_is_a_clear_error() -> None:
         port = free.getsockname()[1]
     with pytest.raises(ConnectError, match=rf"must reach the Ray cluster at 127.0.0.1:{port}. Received: .*--address"):
         connected(f"127.0.0.1:{port}").__enter__()
+
+
+@pytest.mark.parametrize("error", [Exception("timed out during startup"), RuntimeError("no port"), OSError("no disk")])
+def test_a_ray_that_does_not_start_is_a_clear_error(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    def start(*arguments: object, **others: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ray, "init", start)
+    with pytest.raises(ConnectError, match=f"must start a Ray of its own on this machine. Received: {error}. Its logs"):
+        connected("local").__enter__()
+
+
+def test_switches_that_ray_no_longer_knows_are_missed_by_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    known = (*UNDOCUMENTED_SWITCHES, PRELOAD)
+    for name in known:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("cluster.connect.UNDOCUMENTED_SWITCHES", {"RAY_no_such_switch": "1"})
+    monkeypatch.setattr("cluster.connect.PRELOAD", "RAY_no_such_switch_either")
+    with connected("local", preload=["json"]):
+        assert not set(known) & set(os.environ)
+        assert ray.get(ray.remote(lambda: 1).remote()) == 1

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from search.records import TrialRecord
+from reports.records import TrialRecord
 
 _POLL_SECONDS = 0.05
 

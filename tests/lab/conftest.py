@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,6 @@ def show(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
     def show_now(text: str) -> None:
         with capture.global_and_fixture_disabled():
-            print(f"\n{text}", flush=True)
+            print(f"\n{text}", file=sys.__stderr__, flush=True)  # stdout of a test process is not the terminal
 
     return show_now

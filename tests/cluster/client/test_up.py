@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.jobs import find_token
-from cluster.up import ClusterFile, ClusterFileError
+from cluster.client.jobs import find_token
+from cluster.client.up import ClusterFileError, Launcher
+from cluster.connect import ConnectError
 
 FILE = """\
 provider: {type: aws}
@@ -28,25 +29,25 @@ def test_the_file_says_where_checkpoints_may_lie_and_whether_a_token_travels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    file = ClusterFile(written(tmp_path, FILE))
+    file = Launcher(written(tmp_path, FILE))
     assert file.storage_path() == "s3://bucket/path"
     assert file.token_file() == tmp_path / ".ray" / "auth_token"
-    plain = ClusterFile(written(tmp_path, "provider: {type: aws}\n"))
+    plain = Launcher(written(tmp_path, "provider: {type: aws}\n"))
     assert (plain.storage_path(), plain.token_file()) == (None, None)
 
 
 def test_every_placeholder_is_told_with_its_line_and_comments_are_none(tmp_path: Path) -> None:
     text = "# FILL-IN is yours\na: FILL-IN-user\nprovider: {type: aws}   # FILL-IN\nc: [sg-FILL-IN]\n"
     with pytest.raises(ClusterFileError, match=r"line 2: FILL-IN-user, line 4: sg-FILL-IN\.") as refused:
-        ClusterFile(written(tmp_path, text))
+        Launcher(written(tmp_path, text))
     assert "line 1" not in str(refused.value)
     assert "line 3" not in str(refused.value)
 
 
 def test_a_file_for_kuberay_is_refused_with_the_way_to_use_it() -> None:
-    shipped = Path(__file__).resolve().parents[2] / "cluster" / "kuberay.yaml"
+    shipped = Path(__file__).resolve().parents[3] / "cluster" / "kuberay.yaml"
     with pytest.raises(ClusterFileError, match=r"which is KubeRay's\. Apply it with kubectl and give --address\."):
-        ClusterFile(shipped)
+        Launcher(shipped)
 
 
 def test_the_clusters_own_token_wins_then_the_environments_then_the_users_file(
@@ -67,3 +68,25 @@ def test_the_clusters_own_token_wins_then_the_environments_then_the_users_file(
     monkeypatch.setenv("RAY_AUTH_TOKEN", "environment")
     assert find_token(None) == "environment"
     assert find_token(mine) == "mine", "it is the one that the nodes have"
+
+
+def ray_that(folder: Path, **codes: int) -> str:
+    """A `ray` whose commands end with these codes; the others with 0."""
+    cases = "".join(
+        f"{word.replace('_', '-')}) echo 'no credentials' >&2; exit {code};;" for word, code in codes.items()
+    )
+    path = folder / "ray"
+    path.write_text(f'#!/bin/sh\ncase "$1" in {cases} esac\n', encoding="utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_whether_a_head_is_up_depends_on_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = Launcher(written(tmp_path, FILE))
+    monkeypatch.setattr("cluster.client.up.RAY", ray_that(tmp_path))
+    assert launcher.is_up()
+    monkeypatch.setattr("cluster.client.up.RAY", ray_that(tmp_path, get_head_ip=1))
+    assert not launcher.is_up()
+    monkeypatch.setattr("cluster.client.up.RAY", ray_that(tmp_path, get_head_ip=1, get_worker_ips=1))
+    with pytest.raises(ConnectError, match=r"must say which machines are up. Received: no credentials. Check the cred"):
+        launcher.is_up()

@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cluster.checks.cluster_file import Kind, read
-from cluster.checks.document import DocumentError
-from cluster.checks.fill_in import nothing_is_left_to_fill_in
+from cluster.check.cluster_file import Kind, read
+from cluster.check.content_rules import nothing_is_left_to_fill_in
+from cluster.check.document import DocumentError
+from cluster.check.forecast import forecast
+from cluster.client.jobs import RAY, last_line
 from cluster.connect import ConnectError
 
-_RAY: Final = (sys.executable, "-m", "ray.scripts.scripts")
 _STDERR: Final = 2  # stdout is for data
 _SECONDS_TO_END: Final = 10
-_NOT_THERE: Final = "not found"  # of a head that is not up, or not set up to its end
 
 
 class ClusterFileError(ValueError):
@@ -34,8 +33,8 @@ class ClusterFileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class ClusterFile:
-    """A file for `ray up`.
+class Launcher:
+    """Ray's cluster launcher with a file for `ray up`.
 
     Raises:
         ClusterFileError: when it is not there, is none, or still has a placeholder.
@@ -54,7 +53,7 @@ class ClusterFile:
                 "kubectl and give --address."
             )
         if left := list(nothing_is_left_to_fill_in(file)):
-            places = ", ".join(f"line {each.line}: {each.received}" for each in left)
+            places = ", ".join(f"line {each.place.line()}: {each.received}" for each in left)
             raise ClusterFileError(
                 f"The cluster file must have no placeholder left. Received: {self.path}, {places}. The comments there "
                 "say what belongs in their place."
@@ -65,27 +64,34 @@ class ClusterFile:
         name = "~/.ray/auth_token"
         return Path(name).expanduser() if name in self.path.read_text(encoding="utf-8") else None
 
+    def price(self) -> float | None:
+        """What an hour with all the machines that the file allows costs (USD), where the file has their prices."""
+        return forecast(read(self.path)).at_most.usd_per_hour
+
     def storage_path(self) -> str | None:
         """Where every node may keep checkpoints, by the file's `metadata.storage_path`, which Ray does not read."""
         storage = read(self.path).storage
-        return storage and storage[2]
+        return storage and storage[1]
 
     def is_up(self) -> bool:
         """Whether there is a head that was set up to its end.
 
+        `ray get-head-ip` ends with 1 where there is none, and where that cannot be found out. `ray get-worker-ips`
+        needs no head, so that it tells the two apart; the head is then asked for once more, as the network may have
+        been away the first time.
+
         Raises:
-            ConnectError: when that cannot be found out: no credentials, no network.
+            ConnectError: when it cannot be found out: no credentials, no network.
         """
-        asked = subprocess.run(  # noqa: S603 - Ray's own command on a file that the user names
-            [*_RAY, "get-head-ip", str(self.path)], capture_output=True, text=True, stdin=subprocess.DEVNULL
-        )
-        told = (asked.stderr + asked.stdout).strip()
-        if asked.returncode and _NOT_THERE not in told:
+        if self._quietly("get-head-ip").returncode == 0:
+            return True
+        asked = self._quietly("get-worker-ips")
+        if asked.returncode:
             raise ConnectError(
-                f"The cluster's provider must say whether its head is up. Received: {told or 'no word'}. "
+                f"The cluster's provider must say which machines are up. Received: {last_line(asked.stderr)}. "
                 f"Check the credentials and {self.path}."
             )
-        return asked.returncode == 0
+        return self._quietly("get-head-ip").returncode == 0
 
     def up(self) -> None:
         """Start the cluster, or finish what was begun of it. Ray on a head that is up would be started anew.
@@ -122,14 +128,18 @@ class ClusterFile:
         finally:
             tunnel.close()
 
+    def _quietly(self, word: str) -> subprocess.CompletedProcess[str]:
+        command = [RAY, word, str(self.path)]
+        return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)  # noqa: S603 - see _ray
+
     def _ray(self, *words: str) -> None:
         environment = {"RAY_USAGE_STATS_ENABLED": "0"} | os.environ
-        ended = subprocess.run(  # noqa: S603 - see is_up
-            [*_RAY, *words], stdin=subprocess.DEVNULL, stdout=_STDERR, env=environment
+        code = subprocess.run(  # noqa: S603 - Ray's own command on a file that the user names
+            [RAY, *words], stdin=subprocess.DEVNULL, stdout=_STDERR, env=environment
         ).returncode
-        if ended:
+        if code:
             raise ConnectError(
-                f"`ray {words[0]}` must succeed. Received: exit code {ended}; what it said is above. "
+                f"`ray {words[0]}` must succeed. Received: exit code {code}; what it said is above. "
                 "Mend the cause and give the same command again: it goes on from there."
             )
 
@@ -149,8 +159,8 @@ class Tunnel:
         """Where the dashboard will answer on this computer."""
         if self._process is None or self._process.poll() is not None:
             port = _free_port()
-            self._process = subprocess.Popen(  # noqa: S603 - see ClusterFile.is_up
-                [*_RAY, "dashboard", str(self._path), "--port", str(port)],
+            self._process = subprocess.Popen(  # noqa: S603 - see Launcher._ray
+                [RAY, "dashboard", str(self._path), "--port", str(port)],
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,

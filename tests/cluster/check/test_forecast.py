@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from cluster.checks.aws_gpus import gpus_of
-from cluster.checks.cluster_file import read
-from cluster.checks.forecast import Forecast, Size, describe, forecast
+from cluster.check.cluster_file import gpus_of, read
+from cluster.check.forecast import Forecast, Size, describe, forecast
 from tests.cluster.conftest import Changed
 
 

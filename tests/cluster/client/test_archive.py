@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.archive import pack
+from cluster.client.archive import pack
 
 
 @pytest.fixture

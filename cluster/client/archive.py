@@ -4,34 +4,31 @@ A job there packs the folder beside its own log, and Ray's log API, which serves
 and the same token. A job's log itself is text, kept for ever and shown in the dashboard; a shared disk or an object
 store would have to be reachable, and readable, from this computer too.
 
-    python -m cluster.archive FOLDER NAME.zip      what the job runs
+    python -m cluster.client.archive FOLDER NAME.zip      what the job runs
 """
 
 from __future__ import annotations
 
-import http.client
 import shlex
 import shutil
 import sys
 import tempfile
 import time
-import urllib.parse
-import urllib.request
 import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
+from cluster.client.jobs import Connection, Jobs, last_line
 from cluster.connect import ConnectError
-from cluster.jobs import Jobs, Line
+from cluster.internals import log_file
 
 _NOT_THERE: Final = 4
 _POLL_SECONDS: Final = 1.0
-_ANSWER_SECONDS: Final = 120
 _LEFT_THERE: Final = "checkpoints"  # states of trainings under way: large, and of use only there
 
 
-def fetch(line: Line, there: str, name: str, here: Path) -> None:
+def fetch(connection: Connection, there: str, name: str, here: Path) -> None:
     """Copy the folder `there` of the head to the folder `here`; the archive on the way is called `name`.
 
     Raises:
@@ -39,14 +36,15 @@ def fetch(line: Line, there: str, name: str, here: Path) -> None:
     """
     archive = f"{name}.zip"
     job_id = f"fetch-{name}-{time.time_ns()}"
-    command = f"exec python -m cluster.archive {there} {shlex.quote(archive)}"
-    line.ask(lambda jobs: jobs.submit(job_id, command, {}))
-    while not (job := line.ask(lambda jobs: jobs.get(job_id))).is_over():
+    command = f"exec python -m cluster.client.archive {there} {shlex.quote(archive)}"
+    connection.ask(lambda jobs: jobs.submit(job_id, command, {}))
+    while not (job := connection.ask(lambda jobs: jobs.get(job_id))).is_over():
         time.sleep(_POLL_SECONDS)
     if job.code():
-        raise ConnectError(f"The run folder must be there to be fetched. Received: {_last(line, job_id)}.")
+        received = last_line(connection.ask(lambda jobs: jobs.log(job_id)))
+        raise ConnectError(f"The run folder must be there to be fetched. Received: {received}.")
     with tempfile.TemporaryFile() as file:
-        line.ask(lambda jobs: _download(jobs, job.node, archive, file))
+        connection.ask(lambda jobs: _download(jobs, job.node, archive, file))
         try:
             with zipfile.ZipFile(file) as packed:
                 packed.extractall(here)  # names that lead out of the folder are made harmless; checks every CRC
@@ -54,22 +52,11 @@ def fetch(line: Line, there: str, name: str, here: Path) -> None:
             raise ConnectError(f"The run folder must arrive whole. Received: {error}. Fetch it again.") from error
 
 
-def _last(line: Line, job_id: str) -> str:
-    told = line.ask(lambda jobs: jobs.log(job_id)).split("\n")
-    return next((text for text in reversed(told) if text.strip()), "no word")
-
-
 def _download(jobs: Jobs, node: str, name: str, file: IO[bytes]) -> None:
-    asked = urllib.parse.urlencode({"node_id": node, "filename": name, "lines": -1, "timeout": _ANSWER_SECONDS})
-    request = urllib.request.Request(f"{jobs.address}/api/v0/logs/file?{asked}", headers=jobs.headers)  # noqa: S310
     file.seek(0)
     file.truncate()
-    try:
-        # http or https: the Jobs client has talked to this address before
-        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as answer:  # noqa: S310
-            shutil.copyfileobj(answer, file)
-    except (OSError, http.client.HTTPException) as error:
-        raise ConnectionError(str(error)) from error
+    with jobs.open(log_file(node, name)) as answer:
+        shutil.copyfileobj(answer, file)
 
 
 def pack(folder: Path, archive: Path) -> None:

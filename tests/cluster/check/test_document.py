@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster.checks.document import Document, load
+from cluster.check.document import Place, load
 
 TEXT = """\
 one: 1
@@ -20,7 +20,7 @@ one: 2
 """
 
 
-def loaded(folder: Path, text: str = TEXT) -> tuple[Document, ...]:
+def loaded(folder: Path, text: str = TEXT) -> tuple[Place, ...]:
     (folder / "file.yaml").write_text(text, encoding="utf-8")
     return load(folder / "file.yaml")
 
@@ -28,25 +28,25 @@ def loaded(folder: Path, text: str = TEXT) -> tuple[Document, ...]:
 def test_every_value_has_its_line(tmp_path: Path) -> None:
     (document,) = loaded(tmp_path)
     places = (("list",), ("list", 0), ("list", 1, "b"), ("list", 1, "c", 1), ("folded",))
-    assert [document.line(*place) for place in places] == [2, 3, 4, 5, 6]
+    assert [document.at(*place).line() for place in places] == [2, 3, 4, 5, 6]
 
 
 def test_a_value_that_an_alias_repeats_has_the_line_where_it_stands(tmp_path: Path) -> None:
     (document,) = loaded(tmp_path)
-    assert document.at("again") == "deep"
-    assert document.line("again") == 4
+    assert document.value("again") == "deep"
+    assert document.at("again").line() == 4
 
 
 def test_what_is_not_there_has_the_line_of_what_would_hold_it(tmp_path: Path) -> None:
     (document,) = loaded(tmp_path)
-    assert document.at("list", 1, "nothing", "here") is None
-    assert document.line("list", 1, "nothing", "here") == 4
-    assert document.line("nothing") == 1
+    assert document.value("list", 1, "nothing", "here") is None
+    assert document.at("list", 1, "nothing", "here").line() == 4
+    assert document.at("nothing").line() == 1
 
 
 def test_a_key_given_twice_is_known_with_both_lines(tmp_path: Path) -> None:
     (document,) = loaded(tmp_path)
-    assert document.repeated == ((("one",), 1, 10),)
+    assert document.document.repeated == ((("one",), 1, 10),)
 
 
 def test_scalars_come_in_the_files_order(tmp_path: Path) -> None:
@@ -56,4 +56,4 @@ def test_scalars_come_in_the_files_order(tmp_path: Path) -> None:
 
 def test_several_documents_have_the_lines_of_their_file(tmp_path: Path) -> None:
     first, second = loaded(tmp_path, "a: 1\n---\n---\nb: 2\n")
-    assert (first.line("a"), second.line("b")) == (1, 4)
+    assert (first.at("a").line(), second.at("b").line()) == (1, 4)
