@@ -11,20 +11,19 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
-from search.settings import SettingsError
-from search.submission.flags import Submission, entrypoint, parse_submission, search_flags
-
-if TYPE_CHECKING:
-    from cluster.jobs import Job
-    from search.submission.attempts import Step
-    from search.submission.remote import Remote
+from cluster.client.jobs import Job
+from cluster.connect import ConnectError
+from search.command.settings import SettingsError
+from search.command.submission.attempts import FLAGS, RUN, Attempt, find, next_attempt
+from search.command.submission.flags import FIRST_LINE, Submission, entrypoint, parse_submission, search_flags
+from search.command.submission.remote import Remote, remote
 
 _POLL_SECONDS: Final = 2.0
 _BYTES_A_SECOND: Final = 20_000  # of a log that is read again and again
 _USAGE: Final = 2  # the search's exit code when it did not begin
-_RAYS_LAST_WORD: Final = "Running entrypoint for job"  # what Ray writes to a job's log before the job does
+_SUBMIT_SECONDS: Final = 120.0  # a submission that fails for longer is refused
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,70 +51,65 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 
 def _with_cluster(submission: Submission) -> int:
-    # Ray's client loads here and below, two seconds that --help and a wrong flag need not pay
-    from cluster.connect import ConnectError
-    from search.submission.remote import remote
-
     try:
         with remote(submission) as place:
             if submission.stop:
                 return _stop(place, submission.stop)
-            step = _begun(place, submission.follow) if submission.follow else _begin(submission, place)
-            return _see_to_its_end(submission, place, step)
+            attempt = _begun(place, submission.follow) if submission.follow else _begin(submission, place)
+            return _see_to_its_end(submission, place, attempt)
     except ConnectError as error:
         _say(f"error: {error}")
         return 4
 
 
 def _stop(place: Remote, asked: str) -> int:
-    step = _begun(place, asked)
-    place.line.ask(lambda jobs: jobs.stop(step.job_id))
-    while not (job := place.line.ask(lambda jobs: jobs.get(step.job_id))).is_over():
+    attempt = _begun(place, asked)
+    place.jobs.ask(lambda jobs: jobs.stop(attempt.job_id))
+    while not (job := place.jobs.ask(lambda jobs: jobs.get(attempt.job_id))).is_over():
         time.sleep(_POLL_SECONDS)
     _say(f"{job.id} has ended ({job.status}). What is finished is kept on the cluster: --follow {job.id} fetches it")
     return 0
 
 
-def _begun(place: Remote, asked: str) -> Step:
+def _begun(place: Remote, asked: str) -> Attempt:
     """A search that was submitted before, by the name of its run or the id of its job."""
-    from search.submission.attempts import find
-
     place.require_up()
-    return find(place.line.ask(lambda jobs: jobs.all()), asked)
+    return find(place.jobs.ask(lambda jobs: jobs.all()), asked)
 
 
-def _begin(submission: Submission, place: Remote) -> Step:
+def _begin(submission: Submission, place: Remote) -> Attempt:
     """Have the search under way: begin it, go on with it, or find that it is."""
-    from search.submission.attempts import FLAGS, RUN, next_step
-
-    settings, flags = submission.request.settings, search_flags(submission.request, place.storage_path)
+    settings = submission.request.settings
+    flags = search_flags(submission.request, place.storage_path(), place.price())
     place.start()
-    jobs = place.line.ask(lambda jobs: jobs.all())
-    step = next_step(jobs, submission.request, flags, lambda run: _is_fetched(submission.output / run))
-    if not step.is_new:
-        _say(f"{step.job_id} was submitted before: this command follows it")
-        return step
-    here = submission.output / step.run
-    if here.exists() and not settings.overwrite and all(job.metadata.get(RUN) != step.run for job in jobs):
-        place.send(here, step.run)  # a run of a cluster that was taken down since
-    command = entrypoint(step.run, flags, overwrite=settings.overwrite)
-    place.line.ask(lambda jobs: jobs.submit(step.job_id, command, {RUN: step.run, FLAGS: flags}))
-    _say(f"submitted: {step.job_id}. It goes on without this computer; Ctrl-C only ends the watching")
-    return step
+    jobs = place.jobs.ask(lambda jobs: jobs.all())
+    attempt = next_attempt(jobs, submission.request, flags, lambda run: _is_fetched(submission.output / run))
+    if not attempt.is_new:
+        _say(f"{attempt.job_id} was submitted before: this command follows it")
+        return attempt
+    here = submission.output / attempt.run
+    if here.exists() and not settings.overwrite and all(job.metadata.get(RUN) != attempt.run for job in jobs):
+        place.send(here, attempt.run)  # a run of a cluster that was taken down since
+    command = entrypoint(attempt.run, flags, overwrite=settings.overwrite)
+    metadata = {RUN: attempt.run, FLAGS: flags}
+    place.jobs.ask(lambda jobs: jobs.submit(attempt.job_id, command, metadata), _SUBMIT_SECONDS)
+    _say(f"submitted: {attempt.job_id}. It goes on without this computer; Ctrl-C only ends the watching")
+    return attempt
 
 
-def _see_to_its_end(submission: Submission, place: Remote, step: Step) -> int:
+def _see_to_its_end(submission: Submission, place: Remote, attempt: Attempt) -> int:
     try:
-        job = _follow(place, step.job_id)
+        job = _follow(place, attempt.job_id)
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "search.submit", *submission.place()])
-        _say(f"\nleft running: {step.job_id} goes on without this computer\nback to it: {again} --follow {step.job_id}")
-        _say(f"end it: {again} --stop {step.job_id}")
+        _say(f"\nleft running: {attempt.job_id} goes on without this computer")
+        _say(f"back to it: {again} --follow {attempt.job_id}")
+        _say(f"end it: {again} --stop {attempt.job_id}")
         return 130
     code = job.code()
-    is_here = code != _USAGE and _fetch(submission, place, step.run, code)
+    is_here = code != _USAGE and _fetch(submission, place, attempt.run, code)
     if code > _USAGE:
-        _say(f"the search ended with exit code {code}. It goes on with the same command and --name {step.run}")
+        _say(f"the search ended with exit code {code}. It goes on with the same command and --name {attempt.run}")
     if submission.down and (is_here or code == _USAGE):
         place.down()
     elif submission.down:
@@ -124,14 +118,14 @@ def _see_to_its_end(submission: Submission, place: Remote, step: Step) -> int:
 
 
 def _follow(place: Remote, job_id: str) -> Job:
-    """Show what the job writes until it is over."""
+    """Show what the search writes until the job is over; what Ray writes before it is left out."""
     shown = 0
     while True:
-        job, log = place.line.ask(lambda jobs: (jobs.get(job_id), jobs.log(job_id)))
-        told = log.partition(_RAYS_LAST_WORD)[2].partition("\n")[2]
-        sys.stderr.write(told[shown:])
+        job, log = place.jobs.ask(lambda jobs: (jobs.get(job_id), jobs.log(job_id)))
+        lines = log.partition(f"{FIRST_LINE}\n")[2]
+        sys.stderr.write(lines[shown:])
         sys.stderr.flush()
-        shown = len(told)
+        shown = len(lines)
         if job.is_over():
             return job
         time.sleep(_POLL_SECONDS + len(log) / _BYTES_A_SECOND)
@@ -144,8 +138,6 @@ def _is_fetched(folder: Path) -> bool:
 
 def _fetch(submission: Submission, place: Remote, run: str, code: int) -> bool:
     """Bring the run folder here. Whether there is one: a search that failed before it began left none."""
-    from cluster.connect import ConnectError
-
     here = submission.output / run
     try:
         place.fetch(run, here)
@@ -154,9 +146,9 @@ def _fetch(submission: Submission, place: Remote, run: str, code: int) -> bool:
             raise
         _say(f"no run folder was fetched: {error}")
         return False
-    report = here / ("report.json" if submission.as_json else "report.html")
+    report = here / ("report.json" if submission.request.as_json else "report.html")
     if report.exists():
-        print(report.read_text(encoding="utf-8") if submission.as_json else report)
+        print(report.read_text(encoding="utf-8") if submission.request.as_json else report)
     return True
 
 

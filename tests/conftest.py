@@ -1,21 +1,33 @@
 """Ten classes that a tiny network learns in seconds: a bright bar whose height says the class, on noise."""
 
+import os
+import signal
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-import fashion_model.loading  # noqa: F401  # whichever test then loads TensorFlow first
-from fashion_model.config import CLASS_NAMES, IMAGE_SIDE, TrainConfig
-from fashion_model.data import Split, TrainingSplits, split_by_index
+from fashion_model.config import TrainConfig
+from fashion_model.data.splits import Split, TrainingSplits, split_by_index
+from fashion_model.task import FASHION_MNIST
 
 _TRAIN, _VALIDATION = 200, 60
+
+# A shell's background job has SIGINT ignored, and so would every command that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Ray keeps in a folder of the machine which cluster is up there. Of two processes with tests each has its own.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ["RAY_TMPDIR"] = f"/tmp/{worker}"  # noqa: S108 - short: sockets lie in it
+    Path(os.environ["RAY_TMPDIR"]).mkdir(exist_ok=True)
 
 
 @pytest.fixture(scope="session")
 def tiny_splits() -> TrainingSplits:
     """200 synthetic images to train on and 60 to validate on, every class as often."""
     random = np.random.default_rng(0)
-    labels = np.arange(_TRAIN + _VALIDATION, dtype=np.uint8) % len(CLASS_NAMES)
-    images = random.integers(1, 64, (len(labels), IMAGE_SIDE, IMAGE_SIDE), dtype=np.uint8)
+    labels = np.arange(_TRAIN + _VALIDATION, dtype=np.uint8) % FASHION_MNIST.classes
+    images = random.integers(1, 64, (len(labels), *FASHION_MNIST.array_shape), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         row = 4 + 2 * label
         image[row : row + 2, 4:18] += np.uint8(160)

@@ -86,7 +86,7 @@ def test_the_dev_lock_holds_the_runtime_lock() -> None:
     assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-uv.lock"])
 def test_every_pin_has_hashes_and_no_index_is_named(lock: str) -> None:
     text = (ROOT / lock).read_text(encoding="utf-8")
     assert [line for line in text.splitlines() if not LOCK_LINE.fullmatch(line)] == []
@@ -95,16 +95,15 @@ def test_every_pin_has_hashes_and_no_index_is_named(lock: str) -> None:
         assert "--hash=sha256:" in block, block.split()[0]
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-uv.lock"])
 def test_the_lock_files_header_says_how_to_make_them(lock: str) -> None:
     assert "make lock" in (ROOT / lock).read_text(encoding="utf-8")[:200]
 
 
 def test_every_import_is_declared() -> None:
-    distributions = importlib.metadata.packages_distributions()
-    declared = {
-        canonicalize_name(wanted.name) for wanted in requirements("gp", "postgres", "aws", "bench", "dashboard")
-    }
+    distributions = {"mlflow": ["mlflow-skinny"], **importlib.metadata.packages_distributions()}
+    extras = ("gp", "postgres", "aws", "bench", "dashboard", "mlflow")
+    declared = {canonicalize_name(wanted.name) for wanted in requirements(*extras)}
     own = {*PACKAGES, "benchmarks", *sys.stdlib_module_names}
     undeclared = [
         f"{name}: {module}"

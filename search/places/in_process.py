@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from fashion_model.data import TrainingSplits
-from search.faults import Cause, Fault, TrialFailed
-from search.study import SearchStudy
-from search.trials.assignment import Assignment, TrialPlan
-from search.trials.checkpoints import CheckpointStore
-from search.trials.job import Job, JobData, JobResult, run_job
-from search.trials.trial import TrialRun
+from cluster.connect import uncollected
+from cluster.resources import ClusterSize, TrialResources, usable_cores
+from fashion_model.data.splits import TrainingSplits
+from search.places.place import OnDone, Site
+from search.study.study import SearchStudy
+from search.worker.assignment import Assignment, TrialPlan
+from search.worker.checkpoints import CheckpointStore
+from search.worker.faults import Cause, TrialFailed
+from search.worker.training_run import Images, TrainingRun, train_to_the_end
 
 
 class InProcess:
@@ -20,30 +22,41 @@ class InProcess:
         self._store = store
 
     def run_trials(self, study: SearchStudy, splits: TrainingSplits, plan: TrialPlan) -> None:
-        """See Place. A training that hangs cannot be cut off here: the time is looked at between epochs."""
+        """Ask for a trial, train it, tell the study how it ended, until enough have ended.
+
+        A training that hangs cannot be cut off here: its time limit is checked between epochs.
+        """
+        images = Images(splits.train, splits.validation)
         while study.left(plan.trials) > 0:
-            assignment = study.ask()
-            run = TrialRun(assignment, plan, self._store)
+            candidate = study.ask()
+            run = TrainingRun(plan.assignment(candidate), self._store)
             try:
-                pruned = _step_through(study, assignment, run, splits, plan)
+                pruned = _train(study, candidate.number, run, images)
             except TrialFailed as failure:
-                study.fail(assignment.number, failure.fault, run.work())
+                study.fail(candidate.number, failure.fault, run.work())
             else:
-                study.finish(assignment.number, run.work(), pruned=pruned)
+                study.finish(candidate.number, run.work(), pruned=pruned)
 
-    def run_jobs(self, jobs: Sequence[Job], data: JobData, on_done: Callable[[Job, JobResult | Fault], None]) -> None:
-        """See Place."""
-        for job in jobs:
-            on_done(job, run_job(job, data, self._store))
+    def run_trainings(self, assignments: Sequence[Assignment], images: Images, on_done: OnDone) -> None:
+        """Run every training to its end, in their order."""
+        for assignment in assignments:
+            on_done(assignment, train_to_the_end(assignment, images, self._store))
 
 
-def _step_through(
-    study: SearchStudy, assignment: Assignment, run: TrialRun, splits: TrainingSplits, plan: TrialPlan
-) -> bool:
-    """Train the trial, reporting each epoch. Returns whether it was pruned before its last epoch."""
-    for epoch, accuracy in run.epochs(splits):
-        if study.report(assignment.number, epoch, accuracy, run.work()) and epoch < plan.epochs:
+def local_site(store: CheckpointStore) -> Site:
+    """This process, once it has loaded TensorFlow, which spreads one training over every core of the machine."""
+    with uncollected():
+        from fashion_model.training import training  # noqa: F401
+
+    size = ClusterSize(cpus=float(usable_cores()), gpus=0.0, nodes=1)
+    return Site(InProcess(store), lambda: size, TrialResources(size.cpus, 0.0), 1)
+
+
+def _train(study: SearchStudy, number: int, run: TrainingRun, images: Images) -> bool:
+    """Train a trial, reporting each epoch to the study. Returns whether it was pruned before its last epoch."""
+    for report in run.reports(images):
+        if study.report(number, report.epoch, report.value, report.work) and not report.is_last:
             return True
-        if plan.timeout_seconds is not None and run.seconds() > plan.timeout_seconds and epoch < plan.epochs:
-            raise TrialFailed(Cause.TIMED_OUT, f"more than {plan.timeout_seconds:g} s")
+        if run.overtime() and not report.is_last:
+            raise TrialFailed(Cause.TIMED_OUT, run.overtime())
     return False

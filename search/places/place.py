@@ -1,17 +1,21 @@
-"""Where trainings run: one small interface, one file for each place (in_process.py, on_ray.py)."""
+"""Where trainings run: one small interface, one implementation for each place (in_process.py, ray/)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from fashion_model.data import TrainingSplits
-from search.faults import Fault
-from search.trials.assignment import TrialPlan
-from search.trials.job import Job, JobData, JobResult
+from cluster.resources import ClusterSize, TrialResources
+from fashion_model.data.splits import TrainingSplits
+from search.worker.assignment import Assignment, TrialPlan
+from search.worker.faults import Fault
+from search.worker.training_run import FinishedTraining, Images
 
 if TYPE_CHECKING:
-    from search.study import SearchStudy  # with Optuna, which loads while Ray starts
+    from search.study.study import SearchStudy  # with Optuna, which loads while Ray starts
+
+OnDone = Callable[[Assignment, FinishedTraining | Fault], None]
 
 
 class Place(Protocol):
@@ -25,5 +29,21 @@ class Place(Protocol):
             StorageError: when the study cannot be written.
         """
 
-    def run_jobs(self, jobs: Sequence[Job], data: JobData, on_done: Callable[[Job, JobResult | Fault], None]) -> None:
-        """Do every job, in any order, calling `on_done` as each one ends, be it with a fault."""
+    def run_trainings(self, assignments: Sequence[Assignment], images: Images, on_done: OnDone) -> None:
+        """Run every training to its end, in any order, calling `on_done` as each one ends, be it with a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place to train, what each training takes of it, and how many run at a time now.
+
+    `grows` says that the machines for trials are yet to come. `size` gives what it is made of: the most that was there
+    at one time. `measured` says what the share of a GPU rests on, where it was measured.
+    """
+
+    place: Place
+    size: Callable[[], ClusterSize]
+    each: TrialResources
+    concurrent: int
+    grows: bool = False
+    measured: str = ""

@@ -1,1 +1,1 @@
-"""What follows the trials: the finalists, and the retraining of reference and best configuration."""
+"""The stages of a run in their order: data, search, finalists, ablation, retrain; and the session that runs them."""

@@ -1,149 +1,180 @@
-"""Reference and best on equal terms: all images, the same seeds and epochs. The only reader of the test set."""
+"""The stage retrain: reference and best on equal terms: all images, the same seeds and epochs. The only reader of the
+test set."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from fashion_model.config import REFERENCE, TrainConfig
-from fashion_model.data import Split, TrainingSplits, load_first_images, load_test
-from fashion_model.source import Source
-from search.faults import Fault, SearchBroken
-from search.records import FinalRun, ModelName, Predictions, write_beside_then_move
-from search.seeds import Stream, derive
-from search.stages.trainings import Trainings
-from search.trials.job import Job, JobData, JobResult
+from fashion_model.data.splits import Source, Split
+from reports.records import NO_RUNS, FinalRun, ModelName, Predictions, Winner, knee, save_winner, write_beside_then_move
+from search.command.settings import counted
+from search.stages.cost import EQUAL_COMPUTE_SEEDS, equal_compute_epochs
+from search.stages.data import Data
+from search.stages.run import Finalist, Finals, Run
+from search.stages.trainer import Trainer, outside_the_study
+from search.worker.assignment import Assignment
+from search.worker.faults import Fault, SearchBroken
+from search.worker.seeds import Stream, derive_each
+from search.worker.training_run import FinishedTraining, Images
 
 _GRID: Final = 25  # the document shows the first 25 training images
+_BEST_FILE: Final = "models/best.keras"
 
 
-@dataclass(frozen=True, slots=True)
-class FinalPlan:
-    """How the finals are run: epochs, how many seeds, and the seed they derive from."""
-
-    epochs: int
-    seeds: int
-    seed: int
-
-    def seed_list(self) -> tuple[int, ...]:
-        """The seeds, the same for both models."""
-        return tuple(derive(self.seed, Stream.FINAL, index) for index in range(self.seeds))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FinalData:
-    """What the finals need of the data, and the run folder that they fill."""
-
-    source: Source
-    splits: TrainingSplits
-    run_dir: Path
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Finals:
-    """What the finals found: the runs of both models, the per-image predictions, the hash of the test labels."""
-
-    runs: tuple[FinalRun, ...]
-    predictions: Predictions
-    test_sha256: str
-
-
-def job_count(best: TrainConfig, plan: FinalPlan) -> int:
-    """How many trainings the finals make: the reference is not trained twice when it is the best."""
-    return plan.seeds * len(_models(best))
-
-
-def retrain(
-    trainings: Trainings,
-    best: TrainConfig,
-    data: FinalData,
-    plan: FinalPlan,
-    on_done: Callable[[Job], None],
-) -> Finals:
-    """Train both models on every seed, score them on the test images, keep each model in `data.run_dir`/models.
+def retrain(run: Run, trainer: Trainer, data: Data, best: Finalist) -> Finals:
+    """Train the models on every seed, score them on the test images, keep each in the folder models/.
 
     Raises:
         SearchBroken: when a training fails: without it the two models would not be compared on equal terms.
     """
-    test = load_test(data.source)
-    models = _models(best)
-    jobs = [
-        _job(f"{name} {index + 1}", config, plan.epochs, seed, data)
-        for index, seed in enumerate(plan.seed_list())
+    run.stage = "retrain"
+    test = data.source.read_test()
+    models = _models(best.config, _knee(run, best))
+    finals, longer = _assignments(run, models, data), _equal_compute(run, best.config, data)
+    assignments = [*finals, *longer]
+    size = f"{counted(run.settings.retrain_seeds, 'seed')}, {counted(len(assignments), 'training')}"
+    both = "" if best.config == REFERENCE else f" and trial {best.trial}"
+    both += " and the front's knee" if "knee" in models else ""
+    run.progress.say(f"  the reference{both} on all training images, {size}")
+    if longer:
+        run.progress.say(f"  of them {len(longer)} of the reference for {longer[0].epochs} epochs, which cost as much")
+    with run.progress.counting(len(assignments), stage=run.stage):
+        ended = trainer.run(assignments, lambda: Images(data.splits.together(), test), run.count_trainings())
+    results = [_require_finished(each, result) for each, result in zip(assignments, ended, strict=True)]
+    by_model = {name: results[offset : len(finals) : len(models)] for offset, name in enumerate(models)}
+    by_model.setdefault("best", by_model["reference"])
+    kept = {name: _keep(name, by_model[name], run.folder.path) for name in models}
+    _keep_best(run, best, by_model["best"])
+    kept.setdefault("best", tuple(replace(final, model="best") for final in kept["reference"]))
+    test_sha256 = hashlib.sha256(test.labels.tobytes()).hexdigest()
+    equal = results[len(finals) :]
+    predictions = replace(_predictions(by_model, test, data.source), equal_compute=_probabilities(equal))
+    longer_runs = tuple(_record("reference", each) for each in equal)
+    return Finals(kept["reference"] + kept["best"], kept.get("knee", ()), longer_runs, predictions, test_sha256)
+
+
+def _knee(run: Run, best: Finalist) -> TrainConfig | None:
+    """The configuration of the front's knee; None where there is none, or a time budget is short."""
+    point = knee(run.front())
+    if point is None or not run.budget.allows_extras(best.config, run.stage):
+        return None
+    return next(trial.config for trial in run.trials if trial.number == point.trial)
+
+
+def _models(best: TrainConfig, knee_point: TrainConfig | None) -> dict[ModelName, TrainConfig]:
+    """No configuration is trained twice: the reference may be the best, and either of them the knee."""
+    models: dict[ModelName, TrainConfig] = {"reference": REFERENCE}
+    if best != REFERENCE:
+        models["best"] = best
+    if knee_point is not None and knee_point not in models.values():
+        models["knee"] = knee_point
+    return models
+
+
+def _assignments(run: Run, models: dict[ModelName, TrainConfig], data: Data) -> list[Assignment]:
+    scored_on = _scored_on(data)
+    return [
+        outside_the_study(f"{name} {index}", config, run.settings.epochs, seed, data=scored_on, keep_model=True)
+        for index, seed in enumerate(_seeds(run), start=1)
         for name, config in models.items()
     ]
-    ended = trainings.run(jobs, lambda: JobData(data.splits.together(), test), on_done)
-    results = [_require_result(job, result) for job, result in zip(jobs, ended, strict=True)]
-    by_model = {name: results[offset :: len(models)] for offset, name in enumerate(models)}
-    by_model.setdefault("best", by_model["reference"])
-    runs = [run for name in models for run in _keep(name, by_model[name], data.run_dir)]
-    if "best" not in models:
-        runs += [replace(run, model="best") for run in runs]
-    return Finals(
-        tuple(runs), _predictions(by_model, test, data.source), hashlib.sha256(test.labels.tobytes()).hexdigest()
-    )
 
 
-def _job(label: str, config: TrainConfig, epochs: int, seed: int, data: FinalData) -> Job:
-    return Job(
-        label=label,
-        config=config,
-        epochs=epochs,
-        seed=seed,
-        keep_model=True,
-        data=f"test set, trained on all of split {data.splits.sha256}",
-    )
+def _equal_compute(run: Run, best: TrainConfig, data: Data) -> list[Assignment]:
+    """The reference for as many epochs as cost what the best's do; none where the best costs no more, or a time budget
+    is short."""
+    epochs = equal_compute_epochs(run.settings.epochs, best, run.task)
+    if not epochs or not run.budget.allows_extras(best, run.stage):
+        return []
+    scored_on = _scored_on(data)
+    return [
+        outside_the_study(f"reference, {epochs} epochs", REFERENCE, epochs, seed, data=scored_on, keep_model=False)
+        for seed in _seeds(run)[:EQUAL_COMPUTE_SEEDS]
+    ]
 
 
-def _require_result(job: Job, result: JobResult | Fault) -> JobResult:
+def _seeds(run: Run) -> tuple[int, ...]:
+    return derive_each(run.settings.seed, Stream.FINAL, run.settings.retrain_seeds)
+
+
+def _scored_on(data: Data) -> str:
+    return f"test set, trained on all of split {data.splits.sha256}; the model takes images from 0 to 255"
+
+
+def _require_finished(assignment: Assignment, result: FinishedTraining | Fault) -> FinishedTraining:
     if isinstance(result, Fault):
         raise SearchBroken(
-            f"Every retraining must end. Received: {job.label} failed: {result}. The trace is in log.txt; mend the "
-            "cause and resume, or choose another --retrain-seeds."
+            f"Every retraining must end. Received: {assignment.label} failed: {result}. The trace is in log.txt; fix "
+            "the cause and resume, or choose another --retrain-seeds."
         )
     return result
 
 
-def _models(best: TrainConfig) -> dict[ModelName, TrainConfig]:
-    return {"reference": REFERENCE} if best == REFERENCE else {"reference": REFERENCE, "best": best}
-
-
-def _keep(name: ModelName, results: Sequence[JobResult], run_dir: Path) -> list[FinalRun]:
+def _keep(name: ModelName, results: Sequence[FinishedTraining], run_dir: Path) -> tuple[FinalRun, ...]:
     (run_dir / "models").mkdir(exist_ok=True)
-    return [_final_run(name, index, result, run_dir) for index, result in enumerate(results, start=1)]
+    return tuple(_final_run(name, index, result, run_dir) for index, result in enumerate(results, start=1))
 
 
-def _final_run(name: ModelName, index: int, result: JobResult, run_dir: Path) -> FinalRun:
+def _final_run(name: ModelName, index: int, result: FinishedTraining, run_dir: Path) -> FinalRun:
     model_file = f"models/{name}-{index}.keras"
     write_beside_then_move(run_dir / model_file, result.model)
+    return replace(_record(name, result), model_file=model_file, model_sha256=hashlib.sha256(result.model).hexdigest())
+
+
+def _record(name: ModelName, result: FinishedTraining) -> FinalRun:
     return FinalRun(
         model=name,
         train=result.train,
         test_loss=result.loss,
         test_accuracy=result.accuracy,
         predict_seconds=result.predict_seconds,
-        model_file=model_file,
-        model_sha256=hashlib.sha256(result.model).hexdigest(),
-        worker=result.work.worker,
-        node=result.work.node,
-        gpus=result.work.gpus,
-        started=result.work.started,
-        ended=result.work.ended(),
+        model_file="",
+        model_sha256="",
+        takes_pixels=True,
+        work=result.work,
     )
 
 
-def _predictions(by_model: dict[ModelName, list[JobResult]], test: Split, source: Source) -> Predictions:
-    first = load_first_images(source, _GRID)
+def _keep_best(run: Run, best: Finalist, results: Sequence[FinishedTraining]) -> None:
+    """The winner as the user takes it: the model of the first seed once more, under a plain name, and best.json."""
+    write_beside_then_move(run.folder.path / _BEST_FILE, results[0].model)
+    accuracies = tuple(result.accuracy for result in results)
+    fresh = next((score.mean() for score in run.scores if score.trial == best.trial), best.value)
+    winner = Winner(
+        study=run.settings.name,
+        trial=best.trial,
+        config=best.config,
+        validation_accuracy=fresh,
+        test_accuracy=sum(accuracies) / len(accuracies),
+        seeds=tuple(result.train.seed for result in results),
+        test_accuracies=accuracies,
+        model_file=_BEST_FILE,
+        model_sha256=hashlib.sha256(results[0].model).hexdigest(),
+        task=run.task,
+    )
+    save_winner(winner, run.folder.path / "best.json")
+
+
+def _predictions(by_model: dict[ModelName, list[FinishedTraining]], test: Split, source: Source) -> Predictions:
+    first = source.read_training()
     return Predictions(
         labels=test.labels,
         images=test.images,
-        reference=np.stack([result.probabilities for result in by_model["reference"]]),
-        best=np.stack([result.probabilities for result in by_model["best"]]),
-        grid_images=first.images,
-        grid_labels=first.labels,
+        reference=_probabilities(by_model["reference"]),
+        best=_probabilities(by_model["best"]),
+        knee=_probabilities(by_model.get("knee", ())),
+        grid_images=first.images[:_GRID],
+        grid_labels=first.labels[:_GRID],
     )
+
+
+def _probabilities(results: Sequence[FinishedTraining]) -> npt.NDArray[np.float32]:
+    return np.stack([result.probabilities for result in results]) if results else NO_RUNS

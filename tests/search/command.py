@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +18,13 @@ from typing import Any, Final
 import optuna
 from optuna.trial import FrozenTrial
 
-from search.storage.database import sqlite_url
-from search.storage.stored import is_result
+from search.study.attempts import is_result
+from search.study.storage.database import sqlite_url
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 # seconds of work, after the five that it takes to load TensorFlow
-SMALL: Final = ("--train-size", "600", "--epochs", "2", "--retrain-seeds", "1", "--finalists", "1", "--no-progress")
+_TRIALS: Final = ("--train-size", "600", "--epochs", "2", "--start-with", "reference")
+SMALL: Final = (*_TRIALS, "--retrain-seeds", "1", "--finalists", "1", "--ablate", "0", "--no-progress")
 _PATIENCE_SECONDS: Final = 150.0
 
 
@@ -68,13 +69,21 @@ class Command:
         return "\n".join(self.lines)
 
 
+def new(place: list[str], data: str, output: Path, *, trials: int, name: str = "x") -> list[str]:
+    """The arguments of a new small run."""
+    return [*SMALL, *place, "--trials", str(trials), "--data-dir", data, "--output", str(output), "--name", name]
+
+
 @contextmanager
-def started(*arguments: str) -> Iterator[Command]:
+def started(
+    *arguments: str, by: Sequence[str] = (sys.executable, "-m", "search.run"), stdin: int | None = None
+) -> Iterator[Command]:
     """The command in a process group of its own, which is killed at the end of the body."""
     with subprocess.Popen(
-        [sys.executable, "-m", "search.run", *arguments],
+        [*by, *arguments],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=stdin,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

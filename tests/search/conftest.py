@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from fashion_model.source import local_source
-from search.opening import StudySpec, open_study
-from search.records import TrialRecord
-from search.settings import Settings
-from search.storage.database import Database, sqlite_url
-from search.storage.lock import StudyLock
-from search.study import Counts, SearchStudy
-from search.terms import Terms
-from search.trials.assignment import Work
-from search.trials.checkpoints import CheckpointStore
+from fashion_model.data.published import local_source
+from reports.records import Counts, TrialRecord, Work
+from search.command.settings import Settings
+from search.study.open_study import FixedSettings, StudySpec, open_study
+from search.study.storage.database import Database, sqlite_url
+from search.study.storage.lock import StudyLock
+from search.study.study import SearchStudy
+from search.worker.checkpoints import CheckpointStore
 
 from .disk import mounted_disk
 from .postgres import connections_closed, fresh_database, server
@@ -28,9 +26,9 @@ WORK = Work(worker="host:1", started="2026-01-01T00:00:00+00:00", seconds=2.0, c
 
 
 @cache  # drawing the ranges takes as long as most tests
-def terms(*, epochs: int, seed: int = 0, split_sha256: str = "ab") -> Terms:
-    """The terms of a search."""
-    return Terms.of(Settings(name="s", epochs=epochs, seed=seed), split_sha256)
+def fixed_settings(*, epochs: int, seed: int = 0, split_sha256: str = "ab") -> FixedSettings:
+    """The settings that a study of a search fixes."""
+    return FixedSettings.of(Settings(name="s", epochs=epochs, seed=seed), split_sha256)
 
 
 @dataclass
@@ -38,11 +36,15 @@ class Watcher:
     """An observer that remembers what it saw."""
 
     counts: list[Counts] = field(default_factory=list)
+    epochs: list[tuple[int, int]] = field(default_factory=list)
     records: list[TrialRecord] = field(default_factory=list)
     again: list[TrialRecord] = field(default_factory=list)
 
     def changed(self, counts: Counts) -> None:
         self.counts.append(counts)
+
+    def reported(self, number: int, epoch: int) -> None:
+        self.epochs.append((number, epoch))
 
     def ended(self, record: TrialRecord) -> None:
         self.records.append(record)
@@ -73,9 +75,7 @@ def postgres_url() -> Iterator[str]:
 def empty_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file with Optuna's tables and nothing in them: making them takes a fifth of a short test."""
     path = tmp_path_factory.mktemp("empty") / "study.db"
-    storage = Database(sqlite_url(path)).storage()
-    storage.remove_session()
-    storage.engine.dispose()
+    Database(sqlite_url(path)).connect().close()
     return path
 
 
@@ -102,13 +102,13 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def spec(database: Database, tmp_path: Path) -> StudySpec:
-    """A study of its own, with the terms of a search of 9 epochs."""
+    """A study of its own, for a search of 9 epochs."""
     return StudySpec(
         name="s",
         database=database,
         folder=tmp_path,
         lock=StudyLock(database, "s"),
-        terms=terms(epochs=9),
+        fixed=fixed_settings(epochs=9),
         sampler="random",
         pruner="halving",
     )
@@ -148,3 +148,12 @@ def real_data() -> str:
     if source is None:
         pytest.skip("Fashion-MNIST is not on this machine: `make data` gets it")
     return str(source.folder)
+
+
+@pytest.fixture
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal of 200 columns that knows colours."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in ("NO_COLOR", "CI"):
+        monkeypatch.delenv(name, raising=False)

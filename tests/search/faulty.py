@@ -21,8 +21,8 @@ from typing import Any, Final
 import numpy as np
 from filelock import FileLock
 
-from fashion_model.data import Split, TrainingSplits
-from search.seeds import Stream, derive
+from fashion_model.data.splits import Split, TrainingSplits
+from search.worker.seeds import Stream, derive
 
 _LONG_SECONDS: Final = 600.0
 _PIECE_BYTES: Final = 64 * 2**20
@@ -82,7 +82,7 @@ def number_of(folder: Path, nth: int) -> int:
 
 
 def _arrive(train: Split, validation: Split, sha256: str, folder: Path, faults: tuple[Fault, ...]) -> TrainingSplits:
-    from fashion_model.training import Training
+    from fashion_model.training.training import Training
 
     numbers = {derive(0, Stream.TRIAL, number): number for number in range(100)}
     real = getattr(Training._run_epoch, "real", Training._run_epoch)
@@ -156,7 +156,10 @@ def _raise(training: Any, validation: Split | None, size: float) -> Split | None
 
 
 def _diverge(training: Any, validation: Split | None, size: float) -> Split | None:
-    training.model.set_weights([np.full_like(weights, np.nan) for weights in training.model.get_weights()])
+    values = training._values
+    training._values = {
+        name: np.full_like(each, np.nan) if name.startswith("model") else each for name, each in values.items()
+    }
     return validation
 
 

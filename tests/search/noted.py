@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import ray
 
-from fashion_model.data import Split, TrainingSplits
+from fashion_model.data.splits import Split, TrainingSplits
 
 if TYPE_CHECKING:
     from benchmarks.idle_worker import IdleWorker

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from search.arguments import parse
-from search.settings import Settings, SettingsError
+from search.command.arguments import parse
+from search.command.settings import Settings, SettingsError
+from search.run import main
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +23,13 @@ def _no_address(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_flags_the_defaults_hold_and_the_name_is_the_time() -> None:
     settings = parse([]).settings
     assert settings == Settings(name=settings.name)
-    assert re.fullmatch(r"\d{8}-\d{6}", settings.name)
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{8}", settings.name)
+
+
+def test_two_objectives_mean_no_pruner_and_another_one_is_refused() -> None:
+    assert parse(["--objective", "accuracy,cost"]).settings.pruner == "none"
+    with pytest.raises(SettingsError, match=r"--pruner must be none with --objective accuracy,cost. Received: median."):
+        parse(["--objective", "accuracy,cost", "--pruner", "median"])
 
 
 def test_local_means_one_trial_unless_trials_says_more() -> None:
@@ -72,22 +80,122 @@ def test_verbosity_is_v_less_q() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "seconds"), [("90", 90), ("1.5", 1.5), ("90s", 90), ("15m", 900), ("2h", 7200), ("1.5h", 5400)]
+    ("given", "seconds"),
+    [("90", 90), ("1.5", 1.5), ("90s", 90), ("15m", 900), ("2h", 7200), ("1.5h", 5400), ("1h30m", 5400), ("1d", 86400)],
 )
-def test_a_duration_is_seconds_unless_it_says_minutes_or_hours(given: str, seconds: float) -> None:
-    settings = parse(["--time-budget", given, "--trial-timeout", given]).settings
-    assert (settings.time_budget, settings.trial_timeout) == (seconds, seconds)
+def test_a_duration_means_the_same_in_a_flag_and_in_a_file(given: str, seconds: float, tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(f'time_budget = "{given}"\ntrial-timeout = "{given}"\n', encoding="utf-8")
+    for way in (["--time-budget", given, "--trial-timeout", given], ["--config", str(tmp_path / "s.toml")]):
+        settings = parse(way).settings
+        assert (settings.time_budget, settings.trial_timeout) == (seconds, seconds)
 
 
-@pytest.mark.parametrize("wrong", ["", "soon", "-5", "1d", "1h30m", "5 m"])
+@pytest.mark.parametrize("wrong", ["", "soon", "-5", "inf", "nan", "1h30", "30m1h", "5 m", "2H", "٣h"])
 def test_another_duration_ends_with_2_and_says_how_to_write_one(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse([f"--time-budget={wrong}"])
     assert ended.value.code == 2
-    assert f"a duration must be like 90, 90s, 15m or 2h. Received: {wrong}" in capsys.readouterr().err
+    assert f"A duration must be like 90, 90s, 15m, 2h, 1h30m or 1d. Received: {wrong}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("--trails", "--trials"),
+        ("--train_size=9", "--train-size"),
+        ("-local", "--local"),
+        ("--time-budgt", "--time-budget"),
+    ],
+)
+def test_the_flag_that_was_meant_is_named(wrong: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse([wrong])
+    assert f"unrecognized arguments: {wrong}. Did you mean {meant}?" in capsys.readouterr().err
+
+
+def test_a_flag_like_no_other_gets_no_guess(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--xyzzy"])
+    assert "Did you mean" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--local", "--gpus-per-trial", "1"], r"--local runs one .*Received: with --gpus-per-trial\. Leave out one"),
+        (["--local", "--cpus-per-trial", "2"], r"Received: with --cpus-per-trial\."),
+        (["--local", "--max-concurrent", "4"], r"Received: with --max-concurrent\."),
+        (["--report-only", "r", "--trials", "3"], r"--report-only only builds .*Received: with --trials\."),
+        (["--report-only", "r", "--resume", "a"], r"Received: with --resume\."),
+        (["--report-only", "r", "--seed", "0", "--local"], r"Received: with --local, --seed\."),
+        (["--dry-run", "--json"], r"--dry-run prints no result.*Received: with --json\."),
+        (["--print-config", "--json"], r"--print-config prints no result"),
+        (["--dry-run", "--to-mlflow", "sqlite:///m.db"], r"--dry-run prints no result.*Received: with --to-mlflow\."),
+        (["--calibrate"], r"--calibrate is for a forecast\. Received: without --dry-run\."),
+        (["--price-source", "me"], r"--price-source must be given with --price-per-hour"),
+    ],
+)
+def test_flags_that_have_no_effect_together_are_refused(flags: list[str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        parse(flags)
+
+
+@pytest.mark.parametrize("flags", [["--dry-run", "--print-config"], ["--report-only", "r", "--dry-run"], ["-q", "-v"]])
+def test_flags_that_contradict_each_other_are_refused(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(flags)
+    assert ended.value.code == 2
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+def test_a_clusters_file_of_settings_can_be_tried_in_this_process(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('address = "a:1"\ngpus_per_trial = 1\nepochs = 3\n', encoding="utf-8")
+    settings = parse(["--config", str(tmp_path / "s.toml"), "--local", "--max-concurrent", "1"]).settings
+    assert (settings.local, settings.address, settings.trials, settings.epochs) == (True, None, 1, 3)
+    (tmp_path / "s.toml").write_text("local = true\ngpus_per_trial = 1\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="--local runs one trial at a time"):
+        parse(["--config", str(tmp_path / "s.toml")])
+
+
+def test_printed_settings_work_for_any_number_of_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--trials", "7", "--name", "first", "--time-budget", "1h30m"]
+    assert main(["--print-config", *given]) == 0
+    (tmp_path / "s.toml").write_text(capsys.readouterr().out, encoding="utf-8")
+    for name in ("second", "third"):
+        expected = Settings(name=name, trials=7, time_budget=5400.0)
+        assert parse(["--config", str(tmp_path / "s.toml"), "--name", name]).settings == expected
+
+
+def test_the_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--version"])
+    assert ended.value.code == 0
+    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert capsys.readouterr().out == f"fashion-search {pyproject['project']['version']}\n"
 
 
 @pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed, so --sampler gp works")
 def test_the_gp_sampler_without_torch_is_refused_with_the_remedy() -> None:
     with pytest.raises(SettingsError, match=r"needs torch\. Received: torch is not installed\. Run `make env"):
         parse(["--sampler", "gp"])
+
+
+@pytest.mark.skipif(find_spec("mlflow") is not None, reason="needs an environment without mlflow")
+def test_a_store_that_cannot_be_used_is_refused_before_anything_runs() -> None:
+    with pytest.raises(
+        SettingsError, match=r"--to-mlflow needs mlflow\. Received: mlflow is not installed\. Run `make"
+    ):
+        parse(["--to-mlflow", "sqlite:///m.db"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "markdown", "gain"),
+    [
+        ([], False, None),
+        (["--fail-unless-better"], False, 0.0),
+        (["--format", "md", "--fail-unless-better", "0.5"], True, 0.5),
+    ],
+)
+def test_what_is_asked_of_the_result(arguments: list[str], markdown: bool, gain: float | None) -> None:
+    request = parse(arguments)
+    assert (request.as_markdown, request.least_gain) == (markdown, gain)

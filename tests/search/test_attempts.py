@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from cluster.client.jobs import Job
 from cluster.connect import ConnectError
-from cluster.jobs import Job
-from search.arguments import Request, parse
-from search.settings import SettingsError
-from search.submission.attempts import FLAGS, RUN, Step, find, next_step
+from search.command.arguments import Request, parse
+from search.command.settings import SettingsError
+from search.command.submission.attempts import FLAGS, RUN, Attempt, find, next_attempt
 
 FLAGS_50 = "--trials 50"
 RUNNING = Job(
@@ -25,48 +25,48 @@ def request(*words: str) -> Request:
     return parse([*words, "--trials", "50"])
 
 
-def step(jobs: list[Job], *words: str, flags: str = FLAGS_50, fetched: bool = False) -> Step:
-    return next_step(jobs, request(*words), flags, lambda run: fetched)
+def attempt(jobs: list[Job], *words: str, flags: str = FLAGS_50, fetched: bool = False) -> Attempt:
+    return next_attempt(jobs, request(*words), flags, lambda run: fetched)
 
 
 def test_the_jobs_id_is_the_runs_name() -> None:
-    assert step([FETCH], "--name", "a") == Step("a", "a", is_new=True)
+    assert attempt([FETCH], "--name", "a") == Attempt("a", "a", is_new=True)
 
 
 def test_a_search_that_runs_is_followed_and_not_begun_again() -> None:
-    assert step([RUNNING, FETCH], "--name", "a") == Step("a", "a", is_new=False)
-    assert step([RUNNING], "--name", "a", "--overwrite") == Step("a", "a", is_new=False)
+    assert attempt([RUNNING, FETCH], "--name", "a") == Attempt("a", "a", is_new=False)
+    assert attempt([RUNNING], "--name", "a", "--overwrite") == Attempt("a", "a", is_new=False)
 
 
 def test_without_a_name_it_is_known_by_its_flags_until_it_is_fetched() -> None:
-    assert step([RUNNING], fetched=True) == Step("a", "a", is_new=False)
-    assert step([DONE]) == Step("a", "a", is_new=False)
-    assert step([TOO_FEW]) == Step("a", "a", is_new=False)
-    assert step([DONE], fetched=True).is_new
-    assert step([RUNNING], flags="--trials 80").is_new
+    assert attempt([RUNNING], fetched=True) == Attempt("a", "a", is_new=False)
+    assert attempt([DONE]) == Attempt("a", "a", is_new=False)
+    assert attempt([TOO_FEW]) == Attempt("a", "a", is_new=False)
+    assert attempt([DONE], fetched=True).is_new
+    assert attempt([RUNNING], flags="--trials 80").is_new
 
 
 def test_a_named_search_that_ended_early_goes_on_as_a_further_attempt() -> None:
-    assert step([TOO_FEW], "--name", "a") == Step("a", "a-2", is_new=True)
+    assert attempt([TOO_FEW], "--name", "a") == Attempt("a", "a-2", is_new=True)
     second = replace(TOO_FEW, id="a-2", status="STOPPED")
-    assert step([TOO_FEW, second], "--name", "a") == Step("a", "a-3", is_new=True)
+    assert attempt([TOO_FEW, second], "--name", "a") == Attempt("a", "a-3", is_new=True)
 
 
 def test_a_named_search_that_is_complete_is_fetched_again_or_taken_further() -> None:
-    assert step([DONE], "--name", "a") == Step("a", "a", is_new=False)
-    assert step([DONE], "--name", "a", flags="--trials 80") == Step("a", "a-2", is_new=True)
-    assert step([DONE], "--name", "a", "--overwrite") == Step("a", "a-2", is_new=True)
+    assert attempt([DONE], "--name", "a") == Attempt("a", "a", is_new=False)
+    assert attempt([DONE], "--name", "a", flags="--trials 80") == Attempt("a", "a-2", is_new=True)
+    assert attempt([DONE], "--name", "a", "--overwrite") == Attempt("a", "a-2", is_new=True)
 
 
 def test_an_id_that_another_run_has_is_not_taken() -> None:
     other = replace(DONE, id="a-2", metadata={RUN: "a-2", FLAGS: FLAGS_50})
-    assert step([TOO_FEW, other], "--name", "a") == Step("a", "a-3", is_new=True)
+    assert attempt([TOO_FEW, other], "--name", "a") == Attempt("a", "a-3", is_new=True)
 
 
 def test_a_runs_name_finds_its_last_attempt_and_an_id_that_one() -> None:
     second = replace(RUNNING, id="a-2")
-    assert find([TOO_FEW, second, FETCH], "a") == Step("a", "a-2", is_new=False)
-    assert find([TOO_FEW, second], "a-2") == Step("a", "a-2", is_new=False)
+    assert find([TOO_FEW, second, FETCH], "a") == Attempt("a", "a-2", is_new=False)
+    assert find([TOO_FEW, second], "a-2") == Attempt("a", "a-2", is_new=False)
     with pytest.raises(SettingsError, match=r"Received: b; the cluster knows a, a-2\."):
         find([TOO_FEW, second, FETCH], "b")
 

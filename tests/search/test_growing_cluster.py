@@ -22,7 +22,7 @@ from ray.autoscaler._private.fake_multi_node.node_provider import (
 )
 from ray.cluster_utils import Cluster
 
-from search.records import load_outcome
+from reports.records import load_outcome
 
 from .command import SMALL, run, started
 
@@ -120,10 +120,10 @@ def test_a_search_makes_the_cluster_grow_to_its_most_and_is_refused_where_only_t
     with started(*given, "--name", "grown", *long, *shared) as ended:
         ended.process.wait(SECONDS)
     assert ended.process.returncode == 0, ended.said()
-    assert "2 at a time once the cluster has grown" in ended.said()
+    assert "1 at a time, more as machines come" in ended.said()
     outcome = load_outcome(tmp_path / "runs" / "grown" / "outcome.json")
     assert [trial.status for trial in outcome.trials] == ["COMPLETE"] * 2
-    assert len({trial.node for trial in outcome.trials}) == MOST
-    assert FAKE_HEAD_NODE_ID not in {trial.node for trial in outcome.trials}
-    assert {run.node for run in outcome.finals} <= {trial.node for trial in outcome.trials}
+    assert len({trial.work.node for trial in outcome.trials}) == MOST
+    assert FAKE_HEAD_NODE_ID not in {trial.work.node for trial in outcome.trials}
+    assert {run.work.node for run in outcome.finals} <= {trial.work.node for trial in outcome.trials}
     assert (outcome.environment.cpus, outcome.environment.nodes) == (float(MOST), 1 + MOST)

@@ -15,7 +15,7 @@ from .processes import ROOT
 
 PREAMBLE = """
 import os, signal, time
-from search.interrupt import Interrupted, TimeIsUp, catch_signals, is_pending, time_limit, whole
+from search.command.process.interrupt import Interrupted, TimeIsUp, catch_signals, is_pending, time_limit, whole
 def send(name):
     os.kill(os.getpid(), getattr(signal, name))
 def say(*words):

@@ -9,20 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from search.records import load_outcome, load_state
+from reports.records import load_outcome, load_state
 from search.run import main
 
-from .command import SMALL, Command, results, resume_arguments, run, started, states, stored_trials
+from .command import Command, new, results, resume_arguments, run, started, states, stored_trials
 
 pytestmark = pytest.mark.slow
 PLACES = [pytest.param(["--local"], id="local"), pytest.param(["--address", "local"], id="ray", marks=pytest.mark.ray)]
 # 10 on a machine with nothing else to do
 MOST_SECONDS = 25.0
-
-
-def new(place: list[str], data: str, output: Path, *, trials: int) -> list[str]:
-    """The arguments of a new run `x`."""
-    return [*SMALL, *place, "--trials", str(trials), "--data-dir", data, "--output", str(output), "--name", "x"]
 
 
 def require_resumable(command: Command, run_dir: Path, ending: str) -> None:
@@ -93,10 +88,10 @@ def test_a_second_ctrl_c_ends_the_command_at_once_and_the_run_goes_on(
 def test_a_search_whose_time_is_used_up_is_retrained_reported_and_can_go_on(real_data: str, tmp_path: Path) -> None:
     place = ["--local", "--time-budget", "25s"]
     command = run(*new(place, real_data, tmp_path, trials=500))
-    assert command.process.returncode == 3, command.said()
+    assert command.process.returncode == 0, command.said()
     trials = load_outcome(tmp_path / "x" / "outcome.json").trials
     assert 1 <= len(trials) < 500
-    assert f"warning: the time budget is used up after {len(trials)} trial" in command.said()
+    assert f"the search ends after {len(trials)} trial" in command.said()
     told = f"{len(trials)} of 500 trials: the time budget was used up. Go on with: python -m search.run --resume"
     assert told in command.lines[-1]
     assert "RUNNING" not in states(stored_trials(tmp_path / "x"))
@@ -110,7 +105,7 @@ def test_a_driver_killed_in_the_trainings_after_the_search_repeats_neither_trial
     arguments = [*new(["--local"], real_data, tmp_path, trials=3), "--finalists", "2", "--retrain-seeds", "2"]
     kept: dict[Path, int] = {}
     trials: list[object] = []
-    for line in ("  3/4 trainings · trial ", " trainings · reference 1 · "):
+    for line in ("  3/8 trainings · trial ", " trainings · reference 1 · "):
         with started(*arguments) as command:
             command.wait_for(line)
             command.end(signal.SIGKILL)
@@ -137,7 +132,7 @@ def test_a_second_driver_of_a_run_is_refused_within_seconds_and_the_first_goes_o
             start = time.monotonic()
             second = run(*arguments, "--local")
             assert second.process.returncode == 5, second.said()
-            assert time.monotonic() - start < 3.0
+            assert time.monotonic() - start < 10.0
             told = f"error: A study has one driver at a time. Received: {tmp_path / 'x'}, on which another is at work."
             assert told in second.said()
         first.end()
@@ -149,7 +144,7 @@ def test_a_second_driver_of_a_run_is_refused_within_seconds_and_the_first_goes_o
 def test_a_search_of_which_every_trial_fails_ends_with_3_and_goes_on_when_that_is_mended(
     real_data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from fashion_model.training import Training
+    from fashion_model.training.training import Training
 
     def fail(training: Training, number: int, validation: object) -> None:
         raise RuntimeError("no such kernel")

@@ -10,7 +10,7 @@ from pathlib import Path
 CODE = """
 import os, subprocess, sys
 from pathlib import Path
-from search.log import noise_to
+from search.command.terminal.log import noise_to
 with noise_to(Path(sys.argv[1])) as terminal:
     print("from print")
     os.write(2, b"from C\\n")

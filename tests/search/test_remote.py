@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from search.settings import SettingsError
-from search.submission.remote import require_sound
+from search.command.settings import SettingsError
+from search.command.submission.remote import require_sound
 
 FILE = Path(__file__).resolve().parents[2] / "cluster" / "on-prem.yaml"
 

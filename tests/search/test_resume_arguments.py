@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from search.arguments import Request, parse
-from search.settings import Settings, SettingsError
+from search.command.arguments import Request, parse
+from search.command.settings import Settings, SettingsError
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +74,15 @@ def test_a_run_that_was_moved_is_gone_on_with_where_it_is(tmp_path: Path) -> Non
     assert resume("moved/a", "--output", "runs").settings.run_dir() == Path("moved/a")
 
 
+def test_a_run_that_goes_on_has_learned_from_earlier_ones_already() -> None:
+    make_run(Settings(name="a", warm_start=("b", "c")))
+    assert resume("a", "--warm-start", "b", "c").settings.warm_start == ("b", "c")
+    with pytest.raises(
+        SettingsError, match=r"--warm-start is for a new run. Received: b d, with --resume. Leave it out"
+    ):
+        resume("a", "--warm-start", "b", "d")
+
+
 def test_the_command_line_wins_over_the_run_and_the_run_over_the_defaults() -> None:
     make_run(Settings(name="a", trials=7, pruner="median", local=True))
     settings = resume("a", "--trials", "9").settings
@@ -92,6 +101,45 @@ def test_a_run_that_was_begun_with_overwrite_does_not_overwrite_itself() -> None
     assert not resume("a").settings.overwrite
 
 
+@pytest.mark.parametrize("line", ['name = "b"', 'output = "elsewhere"', "overwrite = true"])
+def test_a_settings_file_does_not_say_which_run_is_resumed(line: str, tmp_path: Path) -> None:
+    make_run(Settings(name="a"))
+    (tmp_path / "s.toml").write_text(f"{line}\n", encoding="utf-8")
+    assert resume("a", "--config", "s.toml").settings == Settings(name="a")
+
+
+def test_another_place_to_run_at_replaces_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    make_run(Settings(name="here", local=True))
+    make_run(Settings(name="there", address="head:6379"))
+    monkeypatch.setenv("RAY_ADDRESS", "environment:1")
+    places = [resume(*flags).settings for flags in (["here"], ["here", "--address", "x:1"], ["there", "--local"])]
+    assert [(place.local, place.address) for place in places] == [(True, None), (False, "x:1"), (True, None)]
+
+
+def test_what_a_run_already_has_is_no_change_of_it() -> None:
+    url = "postgresql+psycopg://me:s3cret@host/db"
+    make_run(Settings(name="a", trials=7, storage=url))
+    assert resume("a", "--trials", "7", "--storage", url).changed == frozenset()
+    assert resume("a", "--trials", "8", "--storage", url, "--time-budget", "1h").changed == {"trials", "time_budget"}
+
+
+@pytest.mark.parametrize("how", ["a", "runs/a", "{cwd}/runs/a"])
+def test_a_report_is_built_again_of_a_run_named_as_for_resume(how: str, tmp_path: Path) -> None:
+    folder = make_run(Settings(name="a"))
+    found = parse(["--report-only", how.format(cwd=tmp_path)]).report_only
+    assert found is not None
+    assert found.resolve() == tmp_path / folder
+    assert parse(["--report-only"]).report_only == folder
+
+
+def test_a_run_with_nearly_that_name_is_named() -> None:
+    make_run(Settings(name="first-try"))
+    with pytest.raises(
+        SettingsError, match=r"Received: frist-try, which has no config.json\. Did you mean first-try\?"
+    ):
+        parse(["--report-only", "frist-try"])
+
+
 @pytest.mark.parametrize("flag", [["--name", "b"], ["--overwrite"]])
 def test_what_is_for_a_new_run_is_refused(flag: list[str]) -> None:
     make_run(Settings(name="a"))
@@ -108,7 +156,7 @@ def test_a_folder_without_settings_is_refused(tmp_path: Path) -> None:
 
 
 def test_where_there_is_no_run_it_is_said_where_was_looked() -> None:
-    with pytest.raises(SettingsError, match=r"--resume needs a run to go on with\. Received: none in runs\."):
+    with pytest.raises(SettingsError, match=r"--resume needs a run\. Received: none in runs\."):
         resume()
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from search.records import load_outcome
+from reports.records import load_outcome
 from search.run import main
-from search.storage.database import backup_file
+from search.study.storage.database import backup_file
 
 from .command import SMALL, Command, results, resume_arguments, run, started, stored_trials
 
@@ -60,12 +60,23 @@ def test_a_finished_run_has_what_is_asked_for_already(
     before = content(run_dir)
     assert main(["--resume", str(run_dir), "--trials", trials]) == 0
     out, err = capsys.readouterr()
-    assert err == "already complete: 3 trials, nothing is left to do\n"
+    assert err.splitlines()[1:] == ["already complete: 3 trials, nothing is left to do"], "after the first line"
     assert out.splitlines()[-1] == str(run_dir / "report.html")
     now = content(run_dir)
     assert {name: now[name] for name in before if not name.startswith("report.")} == {
         name: content for name, content in before.items() if not name.startswith("report.")
     }
+
+
+@pytest.mark.parametrize("flags", [["--sampler", "random"], ["--max-concurrent", "3"], ["--time-budget", "1h"]])
+def test_a_finished_run_refuses_what_it_would_ignore(
+    flags: list[str], run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = content(run_dir)
+    assert main(["--resume", str(run_dir), "--trials", "3", "--address", "nowhere:1", *flags]) == 2
+    error = capsys.readouterr().err
+    assert f"more --trials alone. Received: --address, {flags[0]}, of a run of 3 trials" in error
+    assert content(run_dir) == before
 
 
 def test_a_run_taken_further_runs_the_difference_and_one_asked_for_less_has_it_already(run_dir: Path) -> None:

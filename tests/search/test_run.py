@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from fashion_model.source import FILES
+from fashion_model.task import FASHION_MNIST
 from search.run import main
+
+from .command import started
+from .processes import child, said
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,6 +53,22 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "ending"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")]
+)
+@pytest.mark.parametrize("place", [["--local"], []], ids=["local", "ray"])
+def test_a_signal_before_the_study_is_open_is_answered_and_leaves_nothing(
+    place: list[str], number: signal.Signals, ending: str, tmp_path: Path
+) -> None:
+    arguments = [*place, "--output", str(tmp_path), "--name", "x"]
+    with started(*arguments) as process:
+        process.wait_for("x: ")
+        process.end(number)
+    assert process.process.returncode == 128 + number
+    assert process.lines[1:] == [f"interrupted by {ending}", "nothing was kept: no trial had begun"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--trials", "0"], "--trials must be at least 1. Received: 0."),
@@ -60,7 +80,7 @@ def test_help_loads_nothing_heavy() -> None:
         ),
         (["--config", "missing.toml"], "--config must name a readable TOML file"),
         (["--output", "/proc/nowhere"], "--output must name a folder that can be written"),
-        (["--report-only", "nowhere"], "must be the outcome of a finished search"),
+        (["--report-only", "nowhere"], "--report-only must name a run's folder. Received: nowhere"),
         (["--local", "--address", "auto"], "--address must be left out with --local"),
     ],
 )
@@ -75,9 +95,23 @@ def test_wrong_input_ends_with_2_and_its_message_and_leaves_nothing(
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert message in err
-    assert err.startswith("error: ")
+    assert err.splitlines()[-1].startswith("error: ")
     assert out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["--help", "--version", "--print-config", "--dry-run"])
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_leaves_early_is_no_fault(flag: str, buffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = os.environ | {"PYTHONUNBUFFERED": buffered}
+    with os.fdopen(writing, "wb") as closed:
+        command_line = [sys.executable, "-m", "search.run", flag]
+        ended = subprocess.run(
+            command_line, cwd=ROOT, env=environment, stdout=closed, stderr=subprocess.PIPE, text=True
+        )
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/sys/kernel").is_dir(), reason="no read-only place to try")
@@ -92,13 +126,14 @@ def test_bad_data_ends_with_4_names_the_file_and_leaves_nothing(
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    for name in FILES if kind != "missing" else ():
+    for name in FASHION_MNIST.files if kind != "missing" else ():
         content = b"\x1f\x8b\x08" if kind == "truncated" else b"\0" * 100
         (data / (f"{name}.gz" if kind == "truncated" else name)).write_bytes(content)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    assert main(["--data-dir", str(data), "--local"]) == 4
+    monkeypatch.setitem(sys.modules, "ray", None)  # it is refused before Ray is loaded
+    assert main(["--data-dir", str(data)]) == 4
     err = capfd.readouterr().err
     assert "train-images-idx3-ubyte" in err
     for text in ("Expected:", "Received:", "apt-get install dataset-fashion-mnist", "--data-dir DIR"):
@@ -117,14 +152,16 @@ def test_a_database_that_cannot_be_opened_ends_with_4(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dry_run_and_print_config_print_the_settings_and_do_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert main(["--print-config", "--trials", "8"]) == 0
-    assert "trials = 8\n" in capsys.readouterr().out
-    assert main(["--dry-run", "--trials", "8", "--epochs", "3", "--retrain-seeds", "2"]) == 0
-    out = capsys.readouterr().out
-    assert "# up to 8 trials of at most 3 epochs" in out
-    assert "6 trainings of finalists and 4 of reference and best, 3 epochs each" in out
-    assert list(tmp_path.iterdir()) == []
+def test_the_first_line_comes_before_anything_heavy_is_loaded() -> None:
+    code = """
+import sys
+from search import run
+class Stream:
+    def write(self, text):
+        print(text, [name for name in ("numpy", "optuna", "pandas", "ray") if name in sys.modules])
+        raise SystemExit
+sys.stderr = Stream()
+run.main(["--local", "--name", "x", "--trials", "1", "--epochs", "2"])
+"""
+    with child(code) as process:
+        assert said(process) == f"x: 1 trial of at most 2 epochs, in {Path('runs/x').resolve()} []"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from search.settings import Settings, SettingsError, as_toml, read_file, read_run, without_password
+from search.command.settings import Settings, SettingsError, as_toml, counted, read_file, read_run, without_password
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,12 @@ from search.settings import Settings, SettingsError, as_toml, read_file, read_ru
         ({"seed": -1}, r"--seed must be from 0 to 4294967295. Received: -1."),
         ({"sampler": "grid"}, r"--sampler must be one of tpe, random, cmaes, gp, qmc. Received: grid."),
         ({"pruner": "asha"}, r"--pruner must be one of halving, hyperband, median, none. Received: asha."),
+        ({"objective": "cost"}, r"--objective must be one of accuracy or accuracy,cost. Received: cost."),
+        ({"objective": "accuracy,cost"}, r"--pruner must be none with --objective accuracy,cost. Received: halving."),
+        (
+            {"objective": "accuracy,cost", "pruner": "none", "sampler": "cmaes"},
+            r"--sampler must be one for two objectives: tpe, gp, qmc, random. Received: cmaes.",
+        ),
         (
             {"train_size": 119},
             r"--train-size must be from 120 to 59990 images, or left out for all 60000. Received: 119.",
@@ -30,12 +36,17 @@ from search.settings import Settings, SettingsError, as_toml, read_file, read_ru
         ({"name": "../escape"}, r"--name must be up to 64 letters.*Received: ../escape."),
         ({"name": ""}, r"--name must be"),
         ({"name": "x" * 65}, r"--name must be"),
-        ({"cpus_per_trial": 0.1}, r"--cpus-per-trial must be at least 0.5. Received: 0.1."),
-        ({"gpus_per_trial": -0.5}, r"--gpus-per-trial must be at least 0. Received: -0.5."),
+        ({"cpus_per_trial": 0.1}, r"--cpus-per-trial must be from 0.5 to 10000. Received: 0.1."),
+        ({"cpus_per_trial": float("inf")}, r"--cpus-per-trial must be from 0.5 to 10000. Received: inf."),
+        ({"cpus_per_trial": 10**400}, r"--cpus-per-trial must be from 0.5 to 10000. Received: 1000"),
+        ({"gpus_per_trial": -0.5}, r"--gpus-per-trial must be from 0 to 10000. Received: -0.5."),
+        ({"gpus_per_trial": float("inf")}, r"--gpus-per-trial must be from 0 to 10000. Received: inf."),
+        ({"gpus_per_trial": float("nan")}, r"--gpus-per-trial must be from 0 to 10000. Received: nan."),
         ({"gpus_per_trial": 1.5}, r"--gpus-per-trial must be a share of one GPU, or a whole number .*Received: 1.5."),
-        ({"max_concurrent": 0}, r"--max-concurrent must be at least 1"),
-        ({"trial_timeout": 0.5}, r"--trial-timeout must be at least 1. Received: 0.5."),
-        ({"time_budget": 0}, r"--time-budget must be at least 1. Received: 0."),
+        ({"max_concurrent": 0}, r"--max-concurrent must be from 1 to 1000000. Received: 0."),
+        ({"trial_timeout": 0.5}, r"--trial-timeout must be from 1 to 315360000 seconds. Received: 0.5."),
+        ({"time_budget": 0}, r"--time-budget must be from 1 to 315360000 seconds. Received: 0."),
+        ({"time_budget": float("nan")}, r"--time-budget must be from 1 to 315360000 seconds. Received: nan."),
         ({"max_failures": 0}, r"--max-failures must be at least 1. Received: 0."),
         (
             {"storage": "mysql://me:s3cret@host/db"},
@@ -48,6 +59,11 @@ from search.settings import Settings, SettingsError, as_toml, read_file, read_ru
 def test_a_value_that_breaks_its_rule_is_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         Settings(**({"name": "n"} | values))
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 trials"), (1, "1 trial"), (2, "2 trials"), (60, "60 trials")])
+def test_one_is_no_plural(number: int, said: str) -> None:
+    assert (counted(number, "trial"), counted(float(number), "trial")) == (said, said)
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
@@ -104,10 +120,11 @@ def test_a_run_without_settings_is_refused(tmp_path: Path) -> None:
 
 
 def test_printed_settings_read_back_as_the_same_settings(tmp_path: Path) -> None:
-    settings = Settings(name="n", trials=7, local=True, train_size=500, cpus_per_trial=1.5, output='odd "name"\\dir')
+    odd = 'odd "name"\\dir \t\x7f ß 😀'
+    settings = Settings(name="n", trials=7, local=True, train_size=500, cpus_per_trial=1.5, output=odd)
     path = tmp_path / "settings.toml"
-    path.write_text(as_toml(settings), encoding="utf-8")
-    assert Settings(**read_file(path)) == settings
+    path.write_text(as_toml(settings), encoding="ascii")
+    assert Settings(name="n", **read_file(path)) == settings
 
 
 def test_a_file_may_write_dashes_or_underscores(tmp_path: Path) -> None:
@@ -119,7 +136,13 @@ def test_a_file_may_write_dashes_or_underscores(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("trialz = 3\n", r"must only name settings. Received: trialz. See --print-config."),
+        ("trialz = 3\n", r"must only name settings. Received: trialz. Did you mean trials\? See --print-config."),
+        ("time-budgt = 3\n", r"Received: time_budgt. Did you mean time_budget\? See"),
+        ("zzz = 3\n", r"Received: zzz. See --print-config."),
+        ("cpus_per_trial = true\n", r"cpus_per_trial in .* must be of type float \| None. Received: True."),
+        ("gpus_per_trial = false\n", r"gpus_per_trial in .* must be of type float \| None. Received: False."),
+        ("time_budget = true\n", r"time_budget in .* must be of type float \| None. Received: True."),
+        ("trial_timeout = '2 h'\n", r"A duration must be like .*, 1h30m or 1d. Received: 2 h."),
         ("trials = 'three'\n", r"trials in .* must be of type int. Received: 'three'."),
         ("trials = 3.5\n", r"trials in .* must be of type int. Received: 3.5."),
         ("trials = true\n", r"trials in .* must be of type int. Received: True."),

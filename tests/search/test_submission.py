@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from search.settings import SettingsError
-from search.submission.flags import entrypoint, parse_submission, search_flags
+from search.command.settings import SettingsError
+from search.command.submission.flags import FIRST_LINE, entrypoint, parse_submission, search_flags
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ["--address", "http://127.0.0.1:8265"]
@@ -48,12 +49,38 @@ def test_a_file_of_settings_stays_here_and_its_settings_go_there(tmp_path: Path)
     assert "name" in asked.request.given
 
 
+def test_ranges_and_configurations_of_ones_own_go_there(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text("dense_units = 64\n", encoding="utf-8")
+    there = flags("--fix", "optimizer=adamw", "--fix", "batch_size = 64 | 128", "--add-config", str(mine))
+    assert there == "--fix optimizer=adamw --fix 'batch_size = 64 | 128' --add-config '{\"dense_units\": 64}'"
+    here = parse_submission(
+        [*HERE, "--fix", "optimizer=adamw", "--fix", "batch_size = 64 | 128", "--add-config", str(mine)]
+    )
+    again = parse_submission([*HERE, *shlex.split(there)])
+    assert (again.request.settings.space, again.request.settings.add_config) == (
+        here.request.settings.space,
+        here.request.settings.add_config,
+    )
+
+
+def test_the_earlier_runs_of_a_search_are_the_clusters() -> None:
+    assert flags("--warm-start", "a", "b", "--warm-start", "c") == "--warm-start a --warm-start b --warm-start c"
+
+
 def test_the_clusters_storage_path_is_that_of_a_search_that_names_none() -> None:
     asked = [parse_submission([*HERE, *words]).request for words in ([], ["--storage-path", "/mine"])]
     assert [search_flags(request, "s3://b/p") for request in asked] == [
         "--storage-path s3://b/p",
         "--storage-path /mine",
     ]
+
+
+@pytest.mark.parametrize("price", [None, 0.0, 25.16])
+def test_the_price_of_the_clusters_file_goes_there_where_it_has_one_and_none_was_given(price: float | None) -> None:
+    asked = [parse_submission([*HERE, *words]).request for words in ([], ["--price-per-hour", "3"])]
+    own = f"--price-per-hour {price} --price-source 'all machines of the cluster'\"'\"'s file'" if price else ""
+    assert [search_flags(request, None, price) for request in asked] == [own, "--price-per-hour 3.0"]
 
 
 def test_verbosity_goes_there() -> None:
@@ -82,7 +109,7 @@ def test_a_wrong_flag_ends_the_command_here_under_its_own_name(
         (["--trials", "0"], "--trials must be at least 1. Received: 0"),
         (["--local"], "A submitted search must run on the cluster. Received: --local"),
         (["--dry-run"], "must run on the cluster"),
-        (["--report-only", "runs/a"], "must run on the cluster"),
+        (["--report-only", "runs/a"], "--report-only must name a run's folder"),
         (
             ["--storage", "postgresql://me:secret@host/db"],
             r"--storage must have no password.*postgresql://me:\*\*\*@host",
@@ -116,9 +143,12 @@ def ran(tmp_path: Path, command: str) -> str:
     fake.write_text('#!/bin/sh\necho "$@"\n', encoding="utf-8")
     fake.chmod(0o755)
     environment = {"PATH": f"{fake.parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
-    return subprocess.run(
+    output = subprocess.run(
         ["/bin/sh", "-c", command], env=environment, capture_output=True, text=True, check=True
     ).stdout
+    first, _, rest = output.partition("\n")
+    assert first == FIRST_LINE
+    return rest
 
 
 def test_the_command_begins_a_run_in_the_projects_folder_on_the_head(tmp_path: Path) -> None:

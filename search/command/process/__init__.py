@@ -1,0 +1,1 @@
+"""The process of a search: its environment, its signals, its parent."""

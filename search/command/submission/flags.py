@@ -1,0 +1,150 @@
+"""The command line of `python -m search.submit`, and the command that it has the cluster run. Imports nothing heavy.
+
+What is asked of the search is read by the search's own parser, here, before any machine is started; what the cluster
+runs is made of the settings that come out, so that a --config file stays on this computer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from search.command.arguments import Request, parse
+from search.command.flags import flags_of
+from search.command.settings import SettingsError, without_password
+
+FIRST_LINE: Final = "search.submit: the search begins here"  # of its log; what stands above is Ray's
+RUNS: Final = "~/fashion-search/runs"  # on the head, which is where the project's folder is too
+_STAYS_HERE: Final = frozenset({"name", "output", "overwrite", "address", "local"})
+
+_DESCRIPTION: Final = """\
+Run a search on a cluster, from a computer that may be closed meanwhile: start the cluster or reuse the one that is up,
+submit the search through Ray Jobs, show its progress, fetch the run folder.
+"""
+_EXAMPLES: Final = """\
+every other flag is search.run's own: python -m search.run --help. --output is where the run folder comes to on this
+computer; --data, --data-dir, --storage and --storage-path are paths and addresses as the cluster sees them.
+
+examples:
+  python -m search.submit --cluster cluster/config.yaml --trials 50 --storage-path s3://BUCKET/PATH
+  python -m search.submit --address http://localhost:8265 --trials 50      KubeRay's service, or any Ray Jobs address
+  python -m search.submit --cluster cluster/config.yaml --follow NAME      after Ctrl-C, or on another day
+
+The same command again follows the search that it began, and brings its run folder; with --name it also goes on with one
+that ended early. Ctrl-C leaves the search running and says how to come back to it; --stop ends it.
+
+exit codes: the search's own (python -m search.run --help); 4 also when the cluster cannot be started or reached, 130
+            when Ctrl-C left the search running, 143 when it was ended by --stop
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What to do, and where: `cluster` or `address`, one of the two. `follow` and `stop` leave no search to begin."""
+
+    cluster: Path | None
+    address: str | None
+    follow: str | None
+    stop: str | None
+    down: bool
+    output: Path
+    request: Request
+
+    def place(self) -> list[str]:
+        """The flags that name the cluster."""
+        return ["--cluster", str(self.cluster)] if self.cluster else ["--address", str(self.address)]
+
+
+def parse_submission(arguments: Sequence[str] | None) -> Submission:
+    """Parse the command line; argparse ends the process on --help (0) and on a wrong flag (2).
+
+    Raises:
+        SettingsError: when a value breaks its rule, or a flag makes no sense on a cluster.
+    """
+    parser = _parser()
+    own, rest = parser.parse_known_args(arguments)
+    if (own.cluster is None) == (own.address is None):
+        received = "both" if own.cluster else "neither"
+        raise SettingsError(f"One of --cluster FILE and --address URL must be given. Received: {received}.")
+    if own.address and not own.address.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"--address must be that of Ray Jobs, as http://HOST:8265. Received: {own.address}. "
+            "A search from a machine of the cluster is `python -m search.run --address`."
+        )
+    if own.down and (own.address or own.stop):
+        raise SettingsError("--down must come with --cluster and a search. Received: without. Give `ray down FILE`.")
+    request = parse(rest, parser.error)
+    _refuse_what_stays_here(request)
+    return Submission(
+        cluster=own.cluster,
+        address=own.address and own.address.rstrip("/"),
+        follow=own.follow,
+        stop=own.stop,
+        down=own.down,
+        output=Path(request.settings.output),
+        request=request,
+    )
+
+
+def _refuse_what_stays_here(request: Request) -> None:
+    settings, storage = request.settings, request.settings.storage or ""
+    if settings.local or request.report_only or request.dry_run or request.print_config:
+        raise SettingsError(
+            "A submitted search must run on the cluster. Received: --local, --report-only, --dry-run or "
+            "--print-config. They are for `python -m search.run` here."
+        )
+    if request.resume:
+        raise SettingsError(
+            "A submitted search is gone on with by its name. Received: --resume. Give --name NAME and the same flags."
+        )
+    if without_password(storage) != storage:
+        raise SettingsError(
+            f"--storage must have no password: everybody who sees the cluster's jobs sees their command. Received: "
+            f"{without_password(storage)}. Set PGPASSWORD or ~/.pgpass on the cluster."
+        )
+
+
+def search_flags(request: Request, storage_path: str | None = None, price: float | None = None) -> str:
+    """The flags that ask the same of the search on the cluster, but for its name and folders.
+
+    Those that were not given are left out: a run that goes on keeps its own. `storage_path` is the cluster's, for a
+    search that names none, as is the `price` of all its machines for an hour.
+    """
+    words = ["--storage-path", storage_path] if storage_path and "storage_path" not in request.given else []
+    if price and "price_per_hour" not in request.given:
+        words += ["--price-per-hour", f"{price:g}", "--price-source", "all machines of the cluster's file"]
+    words += [word for flag in flags_of(request.settings, request.given - _STAYS_HERE) for word in flag]
+    loud = "-v" if request.verbosity > 0 else "-q"
+    return shlex.join([*words, *([loud] * abs(request.verbosity))])
+
+
+def entrypoint(run: str, flags: str, *, overwrite: bool) -> str:
+    """The command for the cluster's head: begin the run, or go on with it wherever it is, as often as it is given."""
+    begin = f"set -- --name {run} --output {RUNS}{' --overwrite' if overwrite else ''}"
+    go_on = f"set -- --resume {RUNS}/{run}"
+    how = begin if overwrite else f"if [ -e {RUNS}/{run}/config.json ]; then {go_on}; else {begin}; fi"
+    # sleep: Ray writes to the log, too, once it has started this command
+    # exec: the exit code and SIGTERM are the search's own, with no shell between
+    return f'sleep 0.5; echo "{FIRST_LINE}"; {how}; exec python -m search.run "$@" --no-progress {flags}'.rstrip()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m search.submit",
+        usage="python -m search.submit (--cluster FILE | --address URL) [--trials N] [any flag of search.run ...]",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--cluster", type=Path, metavar="FILE", help="a file for `ray up`; started if it is not up")
+    parser.add_argument("--address", metavar="URL", help="Ray Jobs of a cluster that is up, as http://HOST:8265")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--follow", metavar="ID", help="show the progress of a submitted search, and fetch what it left")
+    what.add_argument("--stop", metavar="ID", help="end a submitted search; it keeps all that is finished")
+    parser.add_argument("--down", action="store_true", help="take the cluster down once the run folder is here")
+    return parser

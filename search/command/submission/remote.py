@@ -1,0 +1,120 @@
+"""Where a submitted search runs, seen from one's own computer: the cluster of a file, or an address of Ray Jobs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cluster.client.archive import fetch
+from cluster.client.jobs import Connection, find_token, missing_token
+from cluster.client.up import ClusterFileError, Launcher
+from cluster.connect import ConnectError
+from search.command.settings import SettingsError
+from search.command.submission.flags import RUNS, Submission
+
+_TO_ANSWER_SECONDS: Final = 10.0
+_THROUGH_SSH_SECONDS: Final = 90.0  # SSH's own time, and a dashboard that came up a moment ago
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A cluster that runs searches: that of a file, reached through SSH; or without a launcher any address of Ray Jobs,
+    where everything goes through that API, and somebody else starts and ends the cluster."""
+
+    jobs: Connection
+    launcher: Launcher | None = None
+
+    def storage_path(self) -> str | None:
+        """Where its nodes may keep checkpoints, if that is known."""
+        return self.launcher.storage_path() if self.launcher else None
+
+    def price(self) -> float | None:
+        """What it costs an hour (USD) with all the machines that its file allows; None where that is not known."""
+        return self.launcher.price() if self.launcher else None
+
+    def start(self) -> None:
+        """Start it with `ray up` unless it is up: then that would start Ray anew on its head, and end the trials."""
+        if self.launcher and not self.launcher.is_up():
+            require_sound(self.launcher.path)
+            self.launcher.up()
+
+    def require_up(self) -> None:
+        """Raise ConnectError when its provider knows no head of it; at an address the first request shows it."""
+        if self.launcher and not self.launcher.is_up():
+            path = self.launcher.path
+            raise ConnectError(
+                f"The cluster must be up for that. Received: no head of {path} is. A search that was begun there goes "
+                f"on with the command that began it, or start it with `ray up {path}`."
+            )
+
+    def send(self, here: Path, run: str) -> None:
+        """Copy a run folder to its head, for a search that went on elsewhere."""
+        if self.launcher is None:
+            raise SettingsError(
+                f"A run must have a folder of its own. Received: {here}, of a run that this cluster does not know. "
+                "Use another --name or --output."
+            )
+        self.launcher.send(here, f"{RUNS}/{run}")
+
+    def fetch(self, run: str, here: Path) -> None:
+        """Copy a run folder from its head: with rsync, or packed by a small job."""
+        if self.launcher:
+            self.launcher.fetch(f"{RUNS}/{run}", here)
+        else:
+            fetch(self.jobs, f"{RUNS}/{run}", run, here)
+
+    def down(self) -> None:
+        """Take the cluster of a file down with `ray down`."""
+        if self.launcher:
+            self.launcher.down()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def require_sound(path: Path) -> None:
+    """See that nothing is wrong with a cluster's file, before a machine is started that somebody pays for.
+
+    Raises:
+        SettingsError: with every fault of its check.
+    """
+    # Ray's schema and AWS's load here: a second that a cluster which is up need not cost
+    from cluster.check.examine import examine
+
+    faults = examine(path).faults
+    if faults:
+        count = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
+        listed = "\n".join(map(str, faults))
+        raise SettingsError(
+            f"The cluster's file must pass its check. Received: {path}, with {count}:\n{listed}\n"
+            f"Mend them; `python -m cluster.check {path}` looks again."
+        )
+
+
+@contextmanager
+def remote(submission: Submission) -> Iterator[Remote]:
+    """The cluster that a submission names, for the body of the `with`.
+
+    Raises:
+        SettingsError: when its file cannot be used.
+        ConnectError: when its token is missing.
+    """
+    if submission.cluster is None:
+        address = str(submission.address)
+        yield Remote(Connection(lambda: address, find_token(None), _TO_ANSWER_SECONDS, _say))
+        return
+    try:
+        launcher = Launcher(submission.cluster)
+    except ClusterFileError as error:
+        raise SettingsError(str(error)) from error
+    token_file = launcher.token_file()
+    token = find_token(token_file)
+    if token_file is not None and token is None:
+        raise missing_token(f"no token, and {submission.cluster} sends {token_file} to every node")
+    with launcher.tunnel() as tunnel:
+        yield Remote(Connection(tunnel.address, token, _THROUGH_SSH_SECONDS, _say), launcher)

@@ -1,0 +1,1 @@
+"""One training wherever it runs: what is sent to it, its checkpoints, its seeds, its faults, what comes back."""

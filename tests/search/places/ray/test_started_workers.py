@@ -1,0 +1,112 @@
+"""The processes that a Ray of our own starts by itself are those that train, and have loaded what they need."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cluster.connect import connected
+from cluster.resources import TrialResources
+from fashion_model.data.splits import TrainingSplits
+from search.command.settings import Settings
+from search.places.ray.place import OnRay
+from search.places.ray.startup import await_workers, every_core_trains
+from search.study.open_study import StudySpec, open_study
+from search.worker.assignment import TrialPlan
+from search.worker.checkpoints import CheckpointStore
+
+from ...conftest import Watcher
+
+CORES = os.cpu_count() or 1
+
+
+def below(process: int) -> Iterator[int]:
+    """The processes that this one has started, and those that they have."""
+    for name in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in map(int, name.read_text().split()):
+            yield child
+            yield from below(child)
+
+
+def idle_workers() -> set[int]:
+    """The workers of this process's Ray that have nothing to do."""
+    named = {child: Path(f"/proc/{child}/cmdline").read_bytes() for child in below(os.getpid())}
+    return {child for child, name in named.items() if name.startswith(b"ray::IDLE")}
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as in tests/cluster/test_connect.py
+def test_a_search_trains_in_the_processes_that_ray_has_started_by_itself(
+    spec: StudySpec,
+    tiny_splits: TrainingSplits,
+    store: CheckpointStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "noted_at_start.py").write_text("import os; open(f'{os.path.dirname(__file__)}/{os.getpid()}', 'w')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with connected("local", preload=("noted_at_start",)):
+        await_workers()
+        started = idle_workers()
+        assert len(started) == CORES
+        study = open_study(spec, Watcher())
+        OnRay(TrialResources(1.0, 0.0), CORES, store).run_trials(study, tiny_splits, TrialPlan(4, 3, seed=0))
+        trained = {int(record.work.worker.rpartition(":")[2]) for record in study.records()}
+        study.close()
+    assert trained <= started
+    assert all((tmp_path / str(process)).exists() for process in trained)
+
+
+SAID = {
+    "ray._private.state.workers": "This Ray has no list of workers where it was",
+    "ray.tune.execution.class_cache": "This Ray has no environment of Tune's actors where it was",
+}
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # as in tests/cluster/test_connect.py
+@pytest.mark.parametrize("gone", SAID)
+def test_a_search_runs_without_each_name_of_rays_that_is_not_public_and_says_so(
+    gone: str,
+    spec: StudySpec,
+    tiny_splits: TrainingSplits,
+    store: CheckpointStore,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with connected("local"):
+        if gone in sys.modules:
+            monkeypatch.setitem(sys.modules, gone, None)
+        else:
+            monkeypatch.delattr(gone)
+        await_workers()
+        study = open_study(spec, Watcher())
+        OnRay(TrialResources(1.0, 0.0), CORES, store).run_trials(study, tiny_splits, TrialPlan(2, 1, seed=0))
+        assert [record.status for record in study.records()] == ["COMPLETE"] * 2
+        study.close()
+    assert SAID[gone] in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, True),
+        ({"max_concurrent": CORES}, True),
+        ({"cpus_per_trial": 1.0}, True),
+        ({"cpus_per_trial": 2.0}, False),
+        ({"gpus_per_trial": 0.5}, False),
+        ({"max_concurrent": 1}, CORES == 1),
+        ({"trials": 1}, CORES == 1),
+    ],
+)
+def test_workers_load_tensorflow_at_their_start_only_where_each_core_will_have_a_trial(
+    settings: dict[str, float], expected: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("search.places.ray.startup._GPU", tmp_path / "none")
+    assert every_core_trains(Settings(name="n", **settings)) == expected  # type: ignore[arg-type]
+    monkeypatch.setattr("search.places.ray.startup._GPU", tmp_path)
+    assert not every_core_trains(Settings(name="n", **settings))  # type: ignore[arg-type]

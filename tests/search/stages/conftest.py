@@ -1,0 +1,35 @@
+"""A run whose stages train somewhere, and the trainer that they use."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from search.command.settings import Settings
+from search.command.terminal.progress import Progress
+from search.run_folder.folder import RunFolder
+from search.run_folder.kept_trainings import KeptTrainings
+from search.run_folder.sessions import Sessions
+from search.stages.run import Run
+from search.stages.trainer import Trainer
+
+from ..somewhere import Somewhere
+
+TrainerAt = Callable[[Somewhere], Trainer]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run of 3 epochs and 2 retrainings a model, with seed 5, in the test's folder."""
+    settings = Settings(name="s", output=str(tmp_path), epochs=3, retrain_seeds=2, seed=5)
+    progress = Progress(io.StringIO(), verbosity=0, live=False)
+    return Run(settings, RunFolder(tmp_path), progress, Sessions(tmp_path / "sessions.json", ""), is_resumed=False)
+
+
+@pytest.fixture
+def trainer_at(run: Run, tmp_path: Path) -> TrainerAt:
+    """The trainer of the run, at a place."""
+    return lambda place: Trainer(KeptTrainings(tmp_path / "trainings"), lambda: place, run.store)

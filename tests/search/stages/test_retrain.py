@@ -1,0 +1,171 @@
+"""The finals: both models on the same seeds, kept and scored, and one that fails ends the search."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fashion_model.config import REFERENCE, TrainConfig
+from fashion_model.data.published import PublishedFiles
+from fashion_model.data.splits import TrainingSplits
+from fashion_model.network import network_of
+from fashion_model.task import FASHION_MNIST
+from reports.records import FinalistScore, TrialRecord, Winner, load_record
+from search.stages.data import Data
+from search.stages.retrain import retrain
+from search.stages.run import Finalist, Run
+from search.stages.trainer import outside_the_study
+from search.worker.assignment import Assignment
+from search.worker.faults import Cause, Fault, SearchBroken
+from search.worker.seeds import Stream, derive
+
+from ..somewhere import STARTED, Somewhere, result
+from .conftest import TrainerAt
+
+BEST = Finalist(3, 0.9, replace(REFERENCE, dense_units=64))
+SEEDS = tuple(derive(5, Stream.FINAL, index) for index in range(2))
+
+
+class Failing(Somewhere):
+    """A place where the second training of the best fails."""
+
+    def outcome(self, assignment: Assignment) -> Fault | None:
+        return Fault(Cause.HOST_MEMORY, "the system killed it") if assignment.label == "best 2" else None
+
+
+@pytest.fixture
+def data(real_data: str, tiny_splits: TrainingSplits) -> Data:
+    return Data(PublishedFiles(Path(real_data), "--data-dir"), tiny_splits)
+
+
+def test_both_models_are_trained_on_the_same_seeds_and_every_model_is_kept(
+    run: Run, trainer_at: TrainerAt, data: Data
+) -> None:
+    place = Somewhere()
+    found = retrain(run, trainer_at(place), data, BEST)
+    scored_on = f"test set, trained on all of split {data.splits.sha256}; the model takes images from 0 to 255"
+    assert place.asked[::-1] == [
+        outside_the_study(f"{name} {index + 1}", config, 3, SEEDS[index], data=scored_on, keep_model=True)
+        for index in range(2)
+        for name, config in (("reference", REFERENCE), ("best", BEST.config))
+    ]
+    assert place.images is not None
+    assert (len(place.images.train), len(place.images.held_out)) == (260, 10_000)
+    assert [(final.model, final.train.seed, final.model_file) for final in found.runs] == [
+        ("reference", SEEDS[0], "models/reference-1.keras"),
+        ("reference", SEEDS[1], "models/reference-2.keras"),
+        ("best", SEEDS[0], "models/best-1.keras"),
+        ("best", SEEDS[1], "models/best-2.keras"),
+    ]
+    for final in found.runs:
+        assert (final.work.worker, final.work.node, final.work.gpus) == (f"host:{final.train.seed}", "ab", ("0", "1"))
+        assert (final.work.started, final.work.ended()) == (STARTED, "2026-01-01T00:01:30.750+00:00")
+        assert hashlib.sha256((run.folder.path / final.model_file).read_bytes()).hexdigest() == final.model_sha256
+        assert final.takes_pixels
+    assert found.predictions.images.shape == (10_000, 28, 28)
+
+
+@pytest.mark.parametrize("config", [BEST.config, REFERENCE], ids=["another network", "the reference"])
+def test_the_winner_is_left_as_the_model_of_its_first_seed_and_as_best_json(
+    run: Run, trainer_at: TrainerAt, data: Data, config: TrainConfig
+) -> None:
+    scores = {"seeds": (1, 2), "fresh_values": (0.9, 0.8), "seconds": 1.0, "cpu_seconds": 1.0}
+    run.scores = tuple(FinalistScore(trial=n, search_value=0.5 + n / 10, **scores) for n in (2, 3))  # type: ignore[arg-type]
+    found = retrain(run, trainer_at(Somewhere()), data, replace(BEST, config=config))
+    kept = run.folder.path / "models" / "best.keras"
+    first = found.runs[2]
+    assert (first.model, first.train.seed) == ("best", SEEDS[0])
+    assert kept.read_bytes() == (run.folder.path / first.model_file).read_bytes()
+    winner = load_record(Winner, run.folder.path / "best.json", 1, "the winner", "")
+    assert winner == Winner(
+        study="s",
+        trial=3,
+        config=config,
+        validation_accuracy=(0.9 + 0.8) / 2,
+        test_accuracy=(0.9 + 0.9) / 2,
+        seeds=SEEDS,
+        test_accuracies=(0.9, 0.9),
+        model_file="models/best.keras",
+        model_sha256=hashlib.sha256(kept.read_bytes()).hexdigest(),
+        task=FASHION_MNIST,
+    )
+
+
+def test_a_best_that_costs_more_is_compared_with_a_reference_of_equal_compute(
+    run: Run, trainer_at: TrainerAt, data: Data
+) -> None:
+    wide, place = replace(REFERENCE, base_filters=48), Somewhere()
+    found = retrain(run, trainer_at(place), data, replace(BEST, config=wide))
+    costs = [network_of(config, run.task).multiply_adds for config in (wide, REFERENCE)]
+    assert round(3 * costs[0] / costs[1]) == 6
+    more = [assignment for assignment in place.asked if assignment.epochs != 3]
+    assert [(each.config, each.epochs, each.seed) for each in more[::-1]] == [(REFERENCE, 6, seed) for seed in SEEDS]
+    assert [(final.model, final.train.seed) for final in found.equal_compute] == [("reference", s) for s in SEEDS]
+    assert found.predictions.equal_compute.shape == found.predictions.reference.shape
+    assert [(final.model, final.train.seed) for final in found.runs] == [
+        (name, seed) for name in ("reference", "best") for seed in SEEDS
+    ]
+    for config in (replace(REFERENCE, base_filters=24), REFERENCE):
+        place = Somewhere()
+        found = retrain(run, trainer_at(place), data, replace(BEST, config=config))
+        assert (found.equal_compute, len(found.predictions.equal_compute)) == ((), 0)
+
+
+def test_the_fronts_knee_is_retrained_as_the_others_are(run: Run, trainer_at: TrainerAt, data: Data) -> None:
+    cheap, wide = replace(REFERENCE, base_filters=16), replace(REFERENCE, base_filters=40)
+    values = ((REFERENCE, 0.89), (cheap, 0.80), (wide, 0.90))
+    run.trials = tuple(
+        TrialRecord(
+            number=number, status="COMPLETE", reason="", config=config, value=value, measurements=(),
+            is_reference=config == REFERENCE, ended="",
+        )
+        for number, (config, value) in enumerate(values)
+    )  # fmt: skip
+    run.settings = replace(run.settings, objective="accuracy,cost", pruner="none")
+    narrow = replace(REFERENCE, base_filters=24)
+    for best, at_knee, trained in (
+        (wide, REFERENCE, []),
+        (wide, narrow, [("knee", seed, f"models/knee-{i}.keras") for i, seed in enumerate(SEEDS, start=1)]),
+        (narrow, narrow, []),
+        (REFERENCE, narrow, [("knee", seed, f"models/knee-{i}.keras") for i, seed in enumerate(SEEDS, start=1)]),
+    ):
+        run.trials = (replace(run.trials[0], config=at_knee), *run.trials[1:])
+        found = retrain(run, trainer_at(Somewhere()), data, replace(BEST, config=best))
+        assert [(final.model, final.train.seed, final.model_file) for final in found.knee] == trained
+        assert len(found.predictions.knee) == len(trained)
+        assert [final.model for final in found.runs] == ["reference", "reference", "best", "best"]
+    run.settings = replace(run.settings, objective="accuracy")
+    assert retrain(run, trainer_at(Somewhere()), data, replace(BEST, config=wide)).knee == ()
+
+
+def test_equal_compute_takes_at_most_ten_times_the_epochs(run: Run, trainer_at: TrainerAt, data: Data) -> None:
+    place = Somewhere()
+    retrain(run, trainer_at(place), data, replace(BEST, config=replace(REFERENCE, base_filters=256)))
+    assert max(assignment.epochs for assignment in place.asked) == 30
+
+
+def test_where_the_reference_is_the_best_it_is_trained_once_and_stands_for_both(
+    run: Run, trainer_at: TrainerAt, data: Data
+) -> None:
+    place = Somewhere()
+    found = retrain(run, trainer_at(place), data, replace(BEST, config=REFERENCE))
+    assert [assignment.label for assignment in place.asked[::-1]] == ["reference 1", "reference 2"]
+    assert [final.model for final in found.runs] == ["reference", "reference", "best", "best"]
+    assert found.runs[2] == replace(found.runs[0], model="best")
+    np.testing.assert_array_equal(found.predictions.best, found.predictions.reference)
+
+
+def test_a_training_that_fails_ends_the_search_and_the_others_are_not_made_again(
+    run: Run, trainer_at: TrainerAt, data: Data
+) -> None:
+    expected = r"Every retraining must end\. Received: best 2 failed: out of memory: the system killed it\."
+    with pytest.raises(SearchBroken, match=expected):
+        retrain(run, trainer_at(Failing()), data, BEST)
+    place = Somewhere()
+    found = retrain(run, trainer_at(place), data, BEST)
+    assert [assignment.label for assignment in place.asked] == ["best 2"]
+    assert [final.train for final in found.runs] == [result(replace(place.asked[0], seed=s)).train for s in SEEDS * 2]

@@ -1,0 +1,35 @@
+"""What the user reads of a trial's resources before the search begins."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+
+from cluster.resources import ClusterSize, TrialResources
+from fashion_model.task import FASHION_MNIST
+from search.command.terminal.progress import Progress
+from search.places.place import Site
+from search.stages.run import Run
+from search.stages.search import introduce
+
+from ..somewhere import Somewhere
+
+
+@pytest.mark.parametrize(
+    ("asked", "grows", "told"),
+    [
+        (None, False, "2 at a time"),
+        (1, False, "2 at a time"),
+        (100, False, "2 at a time (--max-concurrent 100: no more fit now)"),
+        (100, True, "2 at a time, more as machines come"),
+    ],
+)
+def test_more_at_a_time_than_fit_are_capped_with_a_word(run: Run, asked: int | None, grows: bool, told: str) -> None:
+    lines = io.StringIO()
+    run.progress = Progress(lines, verbosity=0, live=False)
+    run.settings = replace(run.settings, max_concurrent=asked)
+    size = ClusterSize(2.0, 0.0, 1)
+    introduce(run, Site(Somewhere(), lambda: size, TrialResources(1.0, 0.0), 2, grows), FASHION_MNIST)
+    assert lines.getvalue().splitlines()[-1] == f"3/6 trial   1 CPU each, up to 3 epochs, {told}"

@@ -1,0 +1,132 @@
+"""--dry-run: it finds what a run would refuse, with the run's own exit code, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from fashion_model.config import REFERENCE
+from fashion_model.data import __main__ as make_data
+from fashion_model.data.published import find_source
+from fashion_model.data.splits import load_training
+from search.command.settings import Settings
+from search.run import main
+from search.study.storage.lock import only_driver
+
+from .run_folder.test_earlier import OTHER, OUTSIDE, make_earlier_run
+from .test_resume_arguments import make_run
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder of its own; a rehearsal starts neither Ray nor a training."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+
+def refused(capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[int, str]:
+    before = sorted(Path.cwd().rglob("*"))
+    code = main(["--dry-run", *flags])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert sorted(Path.cwd().rglob("*")) == before
+    return code, err
+
+
+def test_it_says_what_would_be_done_and_does_nothing(real_data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    trials = ["--trials", "8", "--epochs", "3", "--retrain-seeds", "2", "--name", "n", "--gpus-per-trial", "0"]
+    assert main(["--dry-run", *trials, "--data-dir", real_data, "--max-concurrent", "1"]) == 0
+    out = capsys.readouterr().out
+    for line in (
+        "trials = 8",
+        f"# would make {Path.cwd()}/runs/n",
+        "# space: batch_size: 32 | 64 | 128",
+        "# place: this machine, 1 CPU a trial, 1 at a time",
+        "# time: no forecast: no run of about this size has ended on a machine like this one; see --calibrate",
+        f"# up to 8 trials of at most 3 epochs, in {Path.cwd()}/runs/n",
+        "# then up to 12 trainings of finalists and 4 of reference and best, 3 epochs each",
+    ):
+        assert line in out.splitlines()
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_it_says_from_how_many_trials_of_earlier_runs_it_would_learn(
+    real_data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sha256 = load_training(find_source(Path(real_data)), seed=0, size=300).sha256
+    make_earlier_run(Settings(name="before", epochs=2, train_size=300), sha256, [REFERENCE, OTHER, OUTSIDE])
+    flags = ["--data-dir", real_data, "--train-size", "300", "--warm-start", "before", "--gpus-per-trial", "0"]
+    assert main(["--dry-run", *flags, "--epochs", "2"]) == 0
+    told = "# warm start: learns from 2 complete trials of earlier runs; 1 other left out: no points of this space"
+    assert told in capsys.readouterr().out.splitlines()
+    code, said = refused(capsys, *flags, "--epochs", "3")
+    assert code == 2
+    assert "  epochs: 2 in the study, 3 now\n" in said
+
+
+def test_a_seeds_split_has_one_name_in_make_data_and_in_a_run(
+    real_data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make_data.main(["--data-dir", real_data]) == 0
+    split = capsys.readouterr().out.split("  split ")[1].split(",")[0]
+    assert main(["--dry-run", "--data-dir", real_data, "--seed", "7"]) == 0
+    assert f"from --data-dir, split {split}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        (["--data-dir", "/nonexistent"], 4, "/nonexistent/train-images-idx3-ubyte.gz must be the published"),
+        (["--data", "missing.npz"], 4, "missing.npz must be a file"),
+        (["--output", "/dev/null/runs"], 2, "--output must name a folder that can be written"),
+        (
+            ["--storage", "sqlite:////nowhere/study.db"],
+            4,
+            "A study must be in a folder that can be written.",
+        ),
+        (["--storage-path", "/dev/null/x"], 4, "Checkpoints must be writable. Received: /dev/null/x"),
+        (["--storage-path", "s4://bucket/x"], 4, "Checkpoints must be writable. Received: s4://bucket/x"),
+        (["--cpus-per-trial", "9999"], 2, "A trial must fit a machine of the cluster. Received: 9999 CPUs"),
+        (["--gpus-per-trial", "99"], 2, "A trial must fit a machine of the cluster. Received: "),
+        (["--time-budget", "10s"], 2, "--time-budget must be at least "),
+        (["--storage", "postgresql+pg8000://me@127.0.0.1:1/db"], 2, "needs the Python package pg8000"),
+        (["--storage", "postgresql+psycopg://me@127.0.0.1:1/db"], 4, "The study's database must be reachable"),
+    ],
+)
+def test_what_a_run_would_refuse_is_refused(
+    flags: list[str], code: int, message: str, real_data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = [] if flags[0].startswith("--data") else ["--data-dir", real_data]
+    found, err = refused(capsys, *flags, *where)
+    assert found == code, err
+    assert message in err
+
+
+def test_an_address_where_no_ray_listens_is_refused(real_data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        code, err = refused(capsys, "--address", address, "--data-dir", real_data)
+    assert (code, f"must reach the Ray cluster at {address}. Received: " in err) == (4, True)
+
+
+def test_a_name_that_is_taken_is_refused_and_its_run_stays(real_data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(Settings(name="a"))
+    code, err = refused(capsys, "--name", "a", "--data-dir", real_data)
+    assert (code, "A run must have a folder of its own" in err) == (2, True)
+    assert main(["--dry-run", "--name", "a", "--overwrite", "--data-dir", real_data]) == 0
+    assert (Path("runs") / "a" / "config.json").exists()
+
+
+def test_a_run_that_another_driver_works_on_is_busy(real_data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_run(Settings(name="a"))
+    with only_driver(folder / ".lock"):
+        for flags in (["--name", "a"], ["--resume", "a"]):
+            code, err = refused(capsys, *flags, "--data-dir", real_data)
+            assert (code, "A study has one driver at a time" in err) == (5, True)
