@@ -56,6 +56,9 @@ if Path(sys.argv[0]).name == "default_worker.py":  # Ray's program for a worker
 
 from ray import tune  # noqa: E402  # what it is depends on where
 
+from reports.records import Work  # noqa: E402
+from search.worker.assignment import Assignment, Report  # noqa: E402
+
 
 class IdleWorker(tune.Trainable):
     """Sleeps for an epoch, then reports a value of the trial's number. Tune calls no other method than these."""
@@ -66,17 +69,18 @@ class IdleWorker(tune.Trainable):
     def reset(self, new_config: dict[str, Any], *ignored: Any, **named: Any) -> bool:
         """Take on another trial."""
         # a number in [0, 1) that looks random, so that the pruner stops two trials in three at each rung
-        self._quality, self._epoch = new_config["number"] * 0.6180339887 % 1, 0
+        self._quality, self._epoch = Assignment.from_config(new_config).number * 0.6180339887 % 1, 0
         return True
 
     def train(self) -> dict[str, Any]:
         """An epoch's result."""
         time.sleep(EPOCH_SECONDS)
         self._epoch += 1
+        value = self._quality * (1 - 0.5**self._epoch)
         last = self._epoch == EPOCHS
-        result = {"epoch": self._epoch, "validation_accuracy": self._quality * (1 - 0.5**self._epoch)}
+        report = Report(epoch=self._epoch, value=value, work=Work(worker="idle"), is_last=last)
         told = {"training_iteration": self._epoch, "time_total_s": 0.0, "timestamp": int(time.time())}
-        return result | told | {"done_training": last, "done": last, "worker": "idle"}
+        return report.to_result() | told
 
     def stop(self) -> None:
         """Nothing to drop."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from fashion_model.config import REFERENCE, TrainConfig
-from fashion_model.data import TrainingSplits, find_source, load_training
+from fashion_model.data.published import find_source
+from fashion_model.data.splits import TrainingSplits, load_training
+from fashion_model.network import network_of
+from fashion_model.task import FASHION_MNIST
 
 _IMAGES_OF_AN_EPOCH: Final = 60_000  # a trial-epoch, the unit of every figure, is one pass over so many images
 _SEED: Final = 0
@@ -29,7 +32,7 @@ class Job:
     def gflop(self) -> float:
         """The multiply-adds of the networks in it, forward and twice backward, in 10^9 operations."""
         images = self.epochs * self.images
-        return sum(6 * point.multiply_adds() * images for point in self.points()) / 1e9
+        return sum(6 * network_of(point, FASHION_MNIST).multiply_adds * images for point in self.points()) / 1e9
 
     def points(self) -> tuple[TrainConfig, ...]:
         """The configurations: the reference, then random points of the space."""

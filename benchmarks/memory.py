@@ -17,17 +17,16 @@ from typing import Final
 from benchmarks.record import save, table
 from cluster.connect import connected
 from cluster.resources import TrialResources
-from fashion_model.data import find_source, load_training
-from search.opening import StudySpec, open_study
-from search.places.on_ray import OnRay
-from search.records import TrialRecord
-from search.settings import Settings
-from search.storage.database import Database, sqlite_url
-from search.storage.lock import StudyLock
-from search.study import Counts
-from search.terms import Terms
-from search.trials.assignment import TrialPlan
-from search.trials.checkpoints import CheckpointStore
+from fashion_model.data.published import find_source
+from fashion_model.data.splits import load_training
+from reports.records import Counts, TrialRecord
+from search.command.settings import Settings
+from search.places.ray.place import OnRay
+from search.study.open_study import FixedSettings, StudySpec, open_study
+from search.study.storage.database import Database, sqlite_url
+from search.study.storage.lock import StudyLock
+from search.worker.assignment import TrialPlan
+from search.worker.checkpoints import CheckpointStore
 
 _SHOWN: Final = (1, 2, 5, 10, 20, 50, 100, 150, 200)
 _IMAGES: Final = 300  # 250 to train on
@@ -59,6 +58,9 @@ class Watch:
     def changed(self, counts: Counts) -> None:
         """Nothing to see: a trial is under way."""
 
+    def reported(self, number: int, epoch: int) -> None:
+        """Nothing to see: a trial is under way."""
+
     def starts_again(self, record: TrialRecord) -> None:
         """It counts as a failure here."""
         self.failures.append(record.reason)
@@ -67,8 +69,8 @@ class Watch:
         """Look at the process."""
         if record.status == "FAIL":
             self.failures.append(record.reason)
-        self.workers.add(record.worker)
-        process = Path("/proc") / record.worker.rpartition(":")[2]
+        self.workers.add(record.work.worker)
+        process = Path("/proc") / record.work.worker.rpartition(":")[2]
         status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
         self.samples.append(
             Sample(
@@ -96,13 +98,13 @@ def measure(trials: int, folder: Path) -> Result:
     """Run so many trials through one worker."""
     watch, splits = Watch(), load_training(find_source(), seed=0, size=_IMAGES)
     database = Database(sqlite_url(folder / "study.db"))
-    terms = Terms.of(Settings(name="memory", epochs=1), splits.sha256)
+    fixed = FixedSettings.of(Settings(name="memory", epochs=1), splits.sha256)
     spec = StudySpec(
         name="memory",
         database=database,
         folder=folder,
         lock=StudyLock(database, "memory"),
-        terms=terms,
+        fixed=fixed,
         sampler="random",
         pruner="none",
     )

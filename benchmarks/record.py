@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from cluster.resources import ClusterSize
-from search.environment import environment
-from search.record_file import write_beside_then_move
+from reports.records import write_beside_then_move
+from search.run_folder.environment import environment
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "performance"
 

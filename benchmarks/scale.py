@@ -28,17 +28,16 @@ from ray.cluster_utils import Cluster
 from benchmarks import idle_worker, record
 from cluster.connect import connected
 from cluster.resources import TrialResources
-from fashion_model.data import Split, TrainingSplits
-from search.opening import StudySpec, open_study
-from search.places.on_ray import OnRay
-from search.records import TrialRecord
-from search.settings import Settings
-from search.storage.database import Database, sqlite_url
-from search.storage.lock import StudyLock
-from search.study import Counts, SearchStudy
-from search.terms import Terms
-from search.trials.assignment import TrialPlan
-from search.trials.checkpoints import CheckpointStore
+from fashion_model.data.splits import Split, TrainingSplits
+from reports.records import Counts, TrialRecord
+from search.command.settings import Settings
+from search.places.ray.place import OnRay
+from search.study.open_study import FixedSettings, StudySpec, open_study
+from search.study.storage.database import Database, sqlite_url
+from search.study.storage.lock import StudyLock
+from search.study.study import SearchStudy
+from search.worker.assignment import TrialPlan
+from search.worker.checkpoints import CheckpointStore
 
 _TRIALS: Final = 10_000
 _NODES: Final = 8
@@ -131,13 +130,16 @@ class Meter:
             setattr(study, name, self._timed(name, getattr(study, name)))
 
     def changed(self, counts: Counts) -> None:
-        """See Observer."""
+        """Nothing."""
+
+    def reported(self, number: int, epoch: int) -> None:
+        """Nothing."""
 
     def starts_again(self, record: TrialRecord) -> None:
-        """See Observer."""
+        """Nothing."""
 
     def ended(self, record: TrialRecord) -> None:
-        """See Observer."""
+        """Note when the trial ended, and where the search stands at the marks."""
         self._ends.append(time.perf_counter())
         if len(self._ends) in _MARKS:
             self.mark()
@@ -214,8 +216,8 @@ def simulated(slots: int) -> Iterator[None]:
 
 def _spec(folder: Path) -> StudySpec:
     database = Database(sqlite_url(folder / "study.db"))
-    terms = Terms.of(Settings(name="scale", epochs=idle_worker.EPOCHS), "no images")
-    return StudySpec(name="scale", database=database, folder=folder, lock=StudyLock(database, "scale"), terms=terms)
+    fixed = FixedSettings.of(Settings(name="scale", epochs=idle_worker.EPOCHS), "no images")
+    return StudySpec(name="scale", database=database, folder=folder, lock=StudyLock(database, "scale"), fixed=fixed)
 
 
 def _no_images() -> TrainingSplits:

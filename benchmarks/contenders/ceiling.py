@@ -16,10 +16,10 @@ from benchmarks.jobs import JOBS, Job
 
 def work(job: Job, queue: Any, ready: Barrier, results: Any) -> None:
     """One of the processes."""
-    from fashion_model import pipeline
-    from fashion_model.training import Budget, Training
+    from fashion_model.training import devices
+    from fashion_model.training.training import Budget, Training
 
-    pipeline.use_threads(1)
+    devices.use_threads(1)
     splits = job.splits()
     ready.wait()
     while (index := queue.get()) is not None:

@@ -20,8 +20,9 @@ def main(job: Job) -> None:
 
         def build(self, hp: Any) -> Any:
             from fashion_model.model import build_model
+            from fashion_model.task import FASHION_MNIST
 
-            return build_model(job.points()[hp.Choice("point", list(range(job.configs)))])
+            return build_model(job.points()[hp.Choice("point", list(range(job.configs)))], FASHION_MNIST)
 
         def fit(self, hp: Any, model: Any, *arguments: Any, callbacks: Any = None, **options: Any) -> float:
             spent, accuracy = fit(job.points()[hp.get("point")], job, data)

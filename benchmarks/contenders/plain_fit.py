@@ -10,8 +10,11 @@ import keras
 import numpy as np
 
 from benchmarks.jobs import Job
-from fashion_model.config import CLASS_NAMES, IMAGE_SIDE, TrainConfig
-from fashion_model.model import build_model, build_optimizer
+from fashion_model.config import TrainConfig
+from fashion_model.model import build_model, build_optimizer, learning_rates
+from fashion_model.task import FASHION_MNIST
+
+_SIDE: Final = FASHION_MNIST.image_shape[0]
 
 Arrays = tuple[np.ndarray[Any, Any], ...]
 
@@ -23,15 +26,28 @@ def arrays(job: Job) -> Arrays:
     return tuple(array for part in parts for array in (part.images[..., None] / np.float32(255), part.labels))
 
 
+class Rates(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """The rate of each step."""
+
+    def __init__(self, rates: np.ndarray[Any, Any]) -> None:
+        self._rates = keras.ops.convert_to_tensor(rates)
+
+    def __call__(self, step: Any) -> Any:
+        return keras.ops.take(self._rates, step)
+
+
 def network(config: TrainConfig, job: Job, count: int) -> keras.Model:
     """The compiled network, to be trained on `count` images. Augmentation is layers that Keras has for it."""
-    model = build_model(config)
+    model = build_model(config, FASHION_MNIST)
     layers = _AUGMENTATION[config.augmentation]()
     if layers:
-        model = keras.Sequential([keras.Input((IMAGE_SIDE, IMAGE_SIDE, 1)), *layers, *model.layers])
+        model = keras.Sequential([keras.Input(FASHION_MNIST.image_shape), *layers, *model.layers])
     smoothing = config.label_smoothing
+    optimizer = build_optimizer(config)
+    if config.schedule != "constant":
+        optimizer.learning_rate = Rates(learning_rates(config, job.epochs * -(-count // config.batch_size)))
     model.compile(
-        optimizer=build_optimizer(config, job.epochs * -(-count // config.batch_size)),
+        optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
         if smoothing
         else "sparse_categorical_crossentropy",
@@ -53,7 +69,7 @@ def fit_network(model: keras.Model, config: TrainConfig, job: Job, data: Arrays,
     """Train what `network` made. Returns the last validation accuracy."""
     x, y, x_validation, y_validation = data
     if config.label_smoothing:
-        y, y_validation = (keras.utils.to_categorical(labels, len(CLASS_NAMES)) for labels in (y, y_validation))
+        y, y_validation = (keras.utils.to_categorical(labels, FASHION_MNIST.classes) for labels in (y, y_validation))
     history = model.fit(
         x,
         y,
@@ -71,12 +87,12 @@ def _flip() -> list[Any]:
 
 
 def _flip_and_shift() -> list[Any]:
-    share = 2 / IMAGE_SIDE
+    share = 2 / _SIDE
     return [*_flip(), keras.layers.RandomTranslation(share, share, fill_mode="constant")]
 
 
 def _cut_out() -> list[Any]:
-    share = 8**2 / IMAGE_SIDE**2
+    share = 8**2 / _SIDE**2
     return [*_flip(), keras.layers.RandomErasing(1.0, (share, share), fill_value=0.0, value_range=(0, 1))]
 
 

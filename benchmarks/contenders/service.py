@@ -13,16 +13,16 @@ from pathlib import Path
 
 from benchmarks.contenders.told import tell
 from benchmarks.jobs import JOBS, Job
-from fashion_model.data import TrainingSplits
+from fashion_model.data.splits import TrainingSplits
+from reports.records import TrialRecord
+from search.command.settings import Settings
 from search.places.site import sites
-from search.records import TrialRecord
-from search.settings import Settings
-from search.trials.assignment import TrialPlan
-from search.trials.checkpoints import CheckpointStore
+from search.worker.assignment import TrialPlan
+from search.worker.checkpoints import CheckpointStore
 
 
 def main(job: Job) -> None:
-    """Every configuration once, as search/pipeline.py runs its trials."""
+    """Every configuration once, as search/stages/search.py runs its trials."""
     settings = Settings(name="points", epochs=job.epochs, address="local")
     with tempfile.TemporaryDirectory() as folder, sites(settings, CheckpointStore(folder)) as site:
         with ThreadPoolExecutor(1) as beside:
@@ -38,7 +38,7 @@ def main(job: Job) -> None:
     if sorted(map(str, job.points())) != sorted(str(record.config) for record in records):
         raise SystemExit(f"Every point must be trained once. Received: {records}.")
     first = min(map(_started, records)).timestamp()
-    tell([record.seconds for record in records], gap_seconds=_gaps(records), first_training=first)
+    tell([record.work.seconds for record in records], gap_seconds=_gaps(records), first_training=first)
 
 
 def _read(job: Job) -> TrainingSplits:
@@ -52,16 +52,16 @@ def _gaps(records: Sequence[TrialRecord]) -> tuple[float, ...]:
     """Seconds from the end of each training to the start of the next one on the same worker."""
     by_worker = defaultdict(list)
     for record in sorted(records, key=_started):
-        by_worker[record.worker].append(record)
+        by_worker[record.work.worker].append(record)
     return tuple(
-        (_started(after) - _started(before)).total_seconds() - before.seconds
+        (_started(after) - _started(before)).total_seconds() - before.work.seconds
         for served in by_worker.values()
         for before, after in pairwise(served)
     )
 
 
 def _started(record: TrialRecord) -> datetime:
-    return datetime.fromisoformat(record.started)
+    return datetime.fromisoformat(record.work.started)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ import optuna
 
 from benchmarks.contenders.plain_fit import arrays, fit_network, network
 from benchmarks.seekers.task import Task, tell
-from fashion_model.config import TrainConfig
-from search.space import RefusedPoint, reference_parameters, suggest
+from fashion_model.config import REFERENCE, TrainConfig
+from search.study.space import RefusedPoint, Space
 
 _DRAWS_FOR_RANGES = 50
 _MANY = 10**6
@@ -24,12 +24,12 @@ _MANY = 10**6
 def ranges() -> dict[str, Any]:
     """Each parameter's distribution, found by drawing: some exist for some points only."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    space, study = Space(), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     found: dict[str, Any] = {}
     for _ in range(_DRAWS_FOR_RANGES):
         trial = study.ask()
         with suppress(RefusedPoint):
-            suggest(trial)
+            space.suggest(trial)
         found |= trial.distributions
     return found
 
@@ -51,7 +51,10 @@ class Oracle(keras_tuner.oracles.BayesianOptimizationOracle):  # type: ignore[mi
     def populate_space(self, trial_id: str) -> Any:
         """See keras_tuner.Oracle."""
         if not self.end_order:
-            return {"status": "RUNNING", "values": self.hyperparameters.values | reference_parameters()}
+            return {
+                "status": "RUNNING",
+                "values": self.hyperparameters.values | (Space().parameters_of(REFERENCE) or {}),
+            }
         return super().populate_space(trial_id)
 
 
@@ -70,7 +73,7 @@ class Network(keras_tuner.HyperModel):  # type: ignore[misc]
 
     def _admitted(self, values: dict[str, Any]) -> TrainConfig:
         try:
-            return suggest(optuna.trial.FixedTrial(values))
+            return Space().suggest(optuna.trial.FixedTrial(values))
         except RefusedPoint as refused:
             raise keras_tuner.errors.FailedTrialError(str(refused)) from refused
 

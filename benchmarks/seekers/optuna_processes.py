@@ -12,7 +12,8 @@ from typing import Any
 import optuna
 
 from benchmarks.seekers.task import Task, tell
-from search.space import RefusedPoint, reference_parameters, suggest
+from fashion_model.config import REFERENCE
+from search.study.space import RefusedPoint, Space
 
 
 def pruning(trial: optuna.Trial) -> Any:
@@ -31,11 +32,11 @@ def work(task: Task, storage: str, seed: int) -> None:
     """One of the processes."""
     from benchmarks.contenders.plain_fit import arrays, fit  # Keras: not for the process that only starts these
 
-    data = arrays(task)
+    data, space = arrays(task), Space()
     study = optuna.load_study(study_name="search", storage=storage, sampler=optuna.samplers.TPESampler(seed=seed))
 
     def objective(trial: optuna.Trial) -> float:
-        accuracy = fit(suggest(trial), task, data, [pruning(trial)])[1]
+        accuracy = fit(space.suggest(trial), task, data, [pruning(trial)])[1]
         tell(accuracy)
         return accuracy
 
@@ -46,7 +47,7 @@ def main(task: Task) -> None:
     """Search until killed."""
     storage = f"sqlite:///{tempfile.mkdtemp()}/study.db"
     study = optuna.create_study(study_name="search", storage=storage, direction="maximize")
-    study.enqueue_trial(reference_parameters())
+    study.enqueue_trial(Space().parameters_of(REFERENCE) or {})
     command = [sys.executable, "-m", "benchmarks.seekers.optuna_processes", *task.arguments(), storage]
     cores = os.cpu_count() or 1
     seeds = [str(task.seed * cores + index) for index in range(cores)]

@@ -14,13 +14,14 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 from ray.tune.search.optuna import OptunaSearch
 
 from benchmarks.seekers.task import Task, tell
-from search.space import RefusedPoint, reference_parameters, suggest
+from fashion_model.config import REFERENCE
+from search.study.space import RefusedPoint, Space
 
 
 def space(trial: Any) -> dict[str, Any]:
     """OptunaSearch's define-by-run function."""
     try:
-        return {"config": suggest(trial).to_dict()}
+        return {"config": Space().suggest(trial).to_dict()}
     except RefusedPoint as refused:
         return {"refused": str(refused)}
 
@@ -52,6 +53,7 @@ class Teller(tune.Callback):
 
 def main(task: Task) -> None:
     """Search until killed."""
+    reference = Space().parameters_of(REFERENCE) or {}
     ray.init("local", include_dashboard=False, log_to_driver=False)
     tune.Tuner(
         tune.with_resources(tune.with_parameters(train, task=task), {"cpu": 1}),
@@ -59,7 +61,7 @@ def main(task: Task) -> None:
             metric="accuracy",
             mode="max",
             search_alg=OptunaSearch(
-                space, metric="accuracy", mode="max", points_to_evaluate=[reference_parameters()], seed=task.seed
+                space, metric="accuracy", mode="max", points_to_evaluate=[reference], seed=task.seed
             ),
             scheduler=AsyncHyperBandScheduler(max_t=task.epochs),
             num_samples=-1,

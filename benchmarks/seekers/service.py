@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 
 from benchmarks.seekers.task import Ended, Task
-from search.storage.database import sqlite_url
+from search.study.storage.database import sqlite_url
 
 _NAME = "search"
 _MANY = 1000
@@ -22,6 +22,7 @@ def command(task: Task, output: Path) -> list[str]:
         "--epochs": task.epochs,
         "--train-size": task.images,
         "--seed": task.seed,
+        "--split-seed": task.seed,
         "--output": output,
         "--name": _NAME,
     }

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from benchmarks.jobs import Job
-from fashion_model.data import TrainingSplits, find_source, load_training
-from search.seeds import Stream, derive
+from fashion_model.data.published import find_source
+from fashion_model.data.splits import TrainingSplits, load_training
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Task(Job):
         return [str(self.seed), str(self.images), str(self.epochs)]
 
     def splits(self) -> TrainingSplits:
-        """The very images that `python -m search.run --seed … --train-size …` trains and validates on."""
-        return load_training(find_source(), seed=derive(self.seed, Stream.SPLIT, 0), size=self.images)
+        """The very images that `python -m search.run --split-seed … --train-size …` trains and validates on."""
+        return load_training(find_source(), seed=self.seed, size=self.images)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.contenders.plain_fit import arrays, fit, network
 from benchmarks.jobs import Job
 from fashion_model.config import TrainConfig
-from fashion_model.data import TrainingSplits
+from fashion_model.data.splits import TrainingSplits
 
 pytestmark = pytest.mark.slow  # ten networks
 

@@ -1,0 +1,41 @@
+"""The GPU's benchmark on a machine without one: it says so, and its commands run and go on where they stopped."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.gpu import Figures, Measured, main, measure, read
+from benchmarks.record import save
+from fashion_model.data.splits import TrainingSplits
+
+
+def test_without_a_gpu_nothing_is_measured_and_a_line_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["--part", "loop", "--folder", str(tmp_path)])
+    assert "There is none: nothing was measured." in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_leaves_out_what_is_known_and_ends_when_its_time_is_up(
+    tmp_path: Path, tiny_splits: TrainingSplits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = Figures(tuple(Measured(part="trial", case=f"point {number}", seconds=1.0) for number in range(19)))
+    save("gpu", known, known.table(), tmp_path)
+    assert read(tmp_path / "gpu.json") == known
+    assert list(measure("trial", tiny_splits, known, deadline=0.0)) == []
+    assert "goes on with: point 0" in capsys.readouterr().err
+    (last,) = measure("trial", tiny_splits, known, deadline=time.monotonic() + 600)
+    assert (last.part, last.case, last.images) == ("trial", "point 19", len(tiny_splits.train))
+    assert 0 < last.first_seconds < last.seconds
+
+
+@pytest.mark.slow
+def test_the_loop_s_contenders_train(tmp_path: Path, tiny_splits: TrainingSplits) -> None:
+    cases = measure("loop", tiny_splits, Figures(()), deadline=time.monotonic() + 600)
+    service, bare = next(cases), next(cases)
+    assert [case.case.partition(":")[0] for case in (service, bare)] == ["service", "bare loop"]
+    assert (service.images, bare.images) == (200, 192)  # the bare loop leaves out what fills no batch of 32
