@@ -6,6 +6,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(VENV)/uv/bin/uv
 ARGS ?=
 EXTRAS ?=
 UPGRADE ?=
@@ -18,22 +19,25 @@ AS_ROOT = if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; 
 APT = env DEBIAN_FRONTEND=noninteractive apt-get
 
 .DEFAULT_GOAL := help
-.PHONY: help env data search fast lint test bench lock audit clean
+.PHONY: help env data demo search fast lint test bench lock audit clean
 
 help:  ## this list
 	@echo 'make TARGET, where TARGET is one of:'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 
-env: $(VENV)/requirements.lock $(if $(EXTRAS),$(VENV)/extras-$(EXTRAS))  ## virtual environment in .venv with the locked packages; EXTRAS=gpu adds an extra
-	@echo "env   ready: $(BIN)/python -m search.run --help"
+env: $(VENV)/project $(if $(EXTRAS),$(VENV)/extras-$(EXTRAS))  ## virtual environment in .venv with the locked packages and this project; EXTRAS=gpu adds an extra
+	@echo "env   ready: $(BIN)/fashion-search --help"
 
-data: $(VENV)/requirements.lock  ## get and verify Fashion-MNIST
+data: $(VENV)/project  ## get and verify Fashion-MNIST
 	@code=0; TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python -m fashion_model.data || code=$$?; \
 	[ $$code -eq 4 ] && command -v apt-get >/dev/null || exit $$code; \
 	$(AS_ROOT); [ "$$as_root" != false ] || exit $$code; \
 	echo "data  installing Debian's package dataset-fashion-mnist"; \
 	$$as_root $(APT) update -qq && $$as_root $(APT) install -y -qq dataset-fashion-mnist >/dev/null || exit $$code; \
 	$(BIN)/python -m fashion_model.data
+
+demo: data  ## a small real search with its report: five minutes on two quiet cores
+	@$(BIN)/python -m search.run --name demo --overwrite --trials 6 --epochs 3 --train-size 8000 --retrain-seeds 3 $(ARGS)
 
 search: data  ## search, retrain, report: python -m search.run --trials 50 $(ARGS)
 	@$(BIN)/python -m search.run --trials 50 $(ARGS)
@@ -48,11 +52,12 @@ lint: $(VENV)/requirements-dev.lock  ## ruff, mypy --strict, import-linter
 	@$(BIN)/lint-imports
 
 # Lint first, to fail early. Then every tier in one run, so that the closing line counts them all:
-# a test that cannot run on this machine (no root, no browser, no GPU) skips itself and says why.
+# a test that cannot run on this machine (no root, no browser, no GPU) skips itself and says why. Two files of tests run at
+# a time: a third of their time they wait for processes to start.
 test: $(VENV)/requirements-dev.lock  ## everything: lint, then every tier of tests that this machine can run
 	@$(MAKE) --no-print-directory data
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench:  ## what the service does with the hardware, beside others (about an hour on two cores): docs/performance.md
 	@$(MAKE) --no-print-directory data env EXTRAS=bench
@@ -61,19 +66,16 @@ bench:  ## what the service does with the hardware, beside others (about an hour
 	echo "bench $$((($$(date +%s) - start) / 60)) minutes so far"; done
 	@$(BIN)/python -m benchmarks.page
 
-# `make lock` keeps the pins that still fit pyproject.toml; `make lock UPGRADE=--upgrade` takes the newest that fit.
-# pip's own configuration is set aside, so that the files depend on PyPI alone and name no index.
-LOCK_ENV = env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
-	CUSTOM_COMPILE_COMMAND="make lock"
-COMPILE = $(LOCK_ENV) $$tools/bin/pip-compile --quiet $(UPGRADE) --generate-hashes --allow-unsafe --strip-extras \
-	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
-lock:  ## write requirements.lock and requirements-dev.lock from pyproject.toml (Python 3.11; about 6 minutes)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and \
-	"The lock files are made with Python 3.11. Received $(PYTHON). Give `make lock PYTHON=python3.11`.")'
-	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; $(PYTHON) -m venv "$$tools"; \
-	$(LOCK_ENV) "$$tools/bin/python" -m pip install --quiet pip-tools==7.6.2; \
-	echo "lock  requirements.lock"; $(COMPILE) -o requirements.lock pyproject.toml; \
-	echo "lock  requirements-dev.lock"; $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+# `make lock` keeps the pins that still fit pyproject.toml; `make lock UPGRADE=--upgrade` takes the newest that fit. uv's
+# resolver, in seconds. All configuration is set aside, so that the files depend on PyPI alone and name no index.
+LOCK_ENV = env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT -u UV_DEFAULT_INDEX -u UV_INDEX \
+	-u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS -u UV_CONSTRAINT PIP_CONFIG_FILE=/dev/null
+COMPILE = $(LOCK_ENV) $(UV) pip compile --no-config --quiet $(UPGRADE) --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+lock: $(UV)  ## write the three lock files from pyproject.toml (for Python 3.11 on this system)
+	@for lock in "requirements.lock pyproject.toml" \
+	"requirements-dev.lock --extra dev -c requirements.lock pyproject.toml" "requirements-uv.lock --group uv"; do \
+	echo "lock  $${lock%% *}"; $(COMPILE) -o $$lock || exit; done
 
 # Asks PyPI; `make audit ARGS="-s osv"` asks osv.dev. --strict: without it a package that the service does not know, or does
 # not answer for, is passed over, and the last line still reads "No known vulnerabilities found". The development lock is
@@ -98,16 +100,34 @@ $(VENV)/requirements-dev.lock: requirements-dev.lock requirements.lock | $(BIN)/
 	@$(call install,requirements-dev.lock)
 	@cp requirements.lock $(VENV)/requirements.lock
 
+# uv takes the versions and hashes of the lock files as pip does, in half the time. It lives in an environment of its own.
+# It does not read pip's configuration, so it is given pip's index. Where it fails, pip tries.
+$(UV): requirements-uv.lock | $(BIN)/pip
+	@test -x $@ && cmp -s $< $(VENV)/uv/$< || { $(PYTHON) -m venv $(VENV)/uv && $(VENV)/uv/bin/python -m pip install --quiet \
+	--no-input --disable-pip-version-check --require-hashes -r $< && cp $< $(VENV)/uv/$<; }
+	@touch $@
+
+UV_INSTALL = $(MAKE) --no-print-directory $(UV) && UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX:-$$(\
+	$(BIN)/python -m pip config get global.index-url 2>/dev/null || echo "$$PIP_INDEX_URL")} \
+	$(UV) pip install --quiet --python $(BIN)/python
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check
+
 # Bytecode is compiled here, on every core and whatever PYTHONDONTWRITEBYTECODE says: without it each import of TensorFlow
 # costs 16 CPU-seconds. compileall's exit status is left out: some packages ship templates that are no Python.
 install = set -e; cmp -s $(1) $(VENV)/$(1) && touch $(VENV)/$(1) && exit 0; \
 	start=$$(date +%s); \
 	echo "env   $$(grep -c == $(1)) packages of $(1): 3 GB in .venv, one to five minutes"; \
-	$(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check --no-compile --require-hashes -r $(1) || { \
+	{ $(UV_INSTALL) --require-hashes -r $(1); } || { \
+	echo "env   uv could not install them: its message is above. Now pip tries."; \
+	$(PIP_INSTALL) --no-compile --require-hashes -r $(1); } || { \
 	echo "The packages of $(1) could not be installed: pip's message is above. Received Python: $$($(BIN)/python -V)." \
 	"Check the connection to the package index, or try \`make clean\` first." >&2; exit 1; }; \
 	$(BIN)/python -m compileall -q -q -j 0 $(VENV)/lib || true; \
 	cp $(1) $(VENV)/$(1); echo "env   ready in $$(($$(date +%s) - start)) s"
+
+# The project itself, as it is in this folder: `import search` and the command fashion-search, from anywhere.
+$(VENV)/project: pyproject.toml $(VENV)/requirements.lock
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable . && touch $@
 
 # Extras are not in the lock files: they come in the newest versions that pyproject.toml allows and the lock agrees with.
 $(VENV)/extras-%: $(VENV)/requirements.lock pyproject.toml
