@@ -53,11 +53,13 @@ lint: $(VENV)/requirements-dev.lock  ## ruff, mypy --strict, import-linter
 
 # Lint first, to fail early. Then every tier in one run, so that the closing line counts them all:
 # a test that cannot run on this machine (no root, no browser, no GPU) skips itself and says why. Two files of tests run at
-# a time: a third of their time they wait for processes to start.
+# a time: a third of their time they wait for processes to start. Many tests have clocks, and beside others on a busy machine
+# one may miss its own: what failed is told, and run once more with nothing beside it. A fault fails there too.
 test: $(VENV)/requirements-dev.lock  ## everything: lint, then every tier of tests that this machine can run
 	@$(MAKE) --no-print-directory data
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS) || { code=$$?; [ $$code -eq 1 ] || exit $$code; \
+	echo "test  once more, alone: what failed"; $(BIN)/python -m pytest --last-failed $(ARGS); }
 
 bench:  ## what the service does with the hardware, beside others (about an hour on two cores): docs/performance.md
 	@$(MAKE) --no-print-directory data env EXTRAS=bench

@@ -22,8 +22,9 @@ from search.study.attempts import is_result
 from search.study.storage.database import sqlite_url
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-# seconds of work, after the five that it takes to load TensorFlow
-_TRIALS: Final = ("--train-size", "600", "--epochs", "2", "--start-with", "reference")
+# seconds of work, after the five that it takes to load TensorFlow: networks no larger than the documented one
+_NETWORKS: Final = ("--max-multiply-adds", "2631040", "--fix", "conv_blocks=2", "--fix", "convs_per_block=1")
+_TRIALS: Final = ("--train-size", "600", "--epochs", "2", "--start-with", "reference", *_NETWORKS)
 SMALL: Final = (*_TRIALS, "--retrain-seeds", "1", "--finalists", "1", "--ablate", "0", "--no-progress")
 _PATIENCE_SECONDS: Final = 150.0
 

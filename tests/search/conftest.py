@@ -25,10 +25,16 @@ from .postgres import connections_closed, fresh_database, server
 WORK = Work(worker="host:1", started="2026-01-01T00:00:00+00:00", seconds=2.0, cpu_seconds=1.5)
 
 
+# networks that are compiled in a second or two, where a test is not about the space
+NARROW = ("base_filters = 8", "convs_per_block = 1", "dense_units = 32", "optimizer = adam")
+
+
 @cache  # drawing the ranges takes as long as most tests
-def fixed_settings(*, epochs: int, seed: int = 0, split_sha256: str = "ab") -> FixedSettings:
+def fixed_settings(
+    *, epochs: int, seed: int = 0, split_sha256: str = "ab", space: tuple[str, ...] = ()
+) -> FixedSettings:
     """The settings that a study of a search fixes."""
-    return FixedSettings.of(Settings(name="s", epochs=epochs, seed=seed), split_sha256)
+    return FixedSettings.of(Settings(name="s", epochs=epochs, seed=seed, space=space), split_sha256)
 
 
 @dataclass

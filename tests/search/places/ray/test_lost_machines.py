@@ -20,18 +20,18 @@ from search.worker.checkpoints import CheckpointStore
 from search.worker.faults import Cause, Fault, SearchBroken
 
 from ... import faulty
-from ...conftest import Watcher, fixed_settings
+from ...conftest import NARROW, Watcher, fixed_settings
 from ...faulty import FaultySplits, epochs_of
 from ...machines import add_machine, head_without_cores
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 PLAN = TrialPlan(trials=3, epochs=3, seed=0)
 EACH = TrialResources(cpus=1.0, gpus=0.0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def machines() -> Iterator[Cluster]:
-    """To it the tests add machines of one core."""
+    """To it a test adds machines of one core."""
     with head_without_cores() as cluster:
         yield cluster
 
@@ -62,7 +62,7 @@ def test_trials_of_a_machine_that_is_lost_go_on_from_their_checkpoints_on_anothe
     # every trial waits before its second epoch, so that the machine is lost in the middle of one
     splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("sleep", nth=None, epoch=2, times=1, size=8.0),))
     watcher = TakesAMachine(2, swap)
-    study = open_study(replace(spec, fixed=fixed_settings(epochs=PLAN.epochs), pruner="none"), watcher)
+    study = open_study(replace(spec, fixed=fixed_settings(epochs=PLAN.epochs, space=NARROW), pruner="none"), watcher)
     OnRay(EACH, 2, store).run_trials(study, splits, PLAN)
     assert [record.status for record in study.records()] == ["COMPLETE"] * 3
     assert [record.reason for record in watcher.again] == ["its machine was lost"]
@@ -72,8 +72,6 @@ def test_trials_of_a_machine_that_is_lost_go_on_from_their_checkpoints_on_anothe
     assert study.lost() == tuple(watcher.again)
     assert watcher.again[0].work.node not in ("", moved.work.node)
     assert [epochs_of(tmp_path, nth) for nth in range(3)] == [[1, 2, 3]] * 3, "no epoch is trained twice"
-    for node in nodes:
-        machines.remove_node(node)
 
 
 def test_a_search_without_machines_ends_after_its_patience_and_goes_on_when_there_is_one(
@@ -82,7 +80,7 @@ def test_a_search_without_machines_ends_after_its_patience_and_goes_on_when_ther
     nodes = [add_machine(machines)]
     splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("sleep", nth=1, epoch=2, times=1, size=8.0),))
     watcher = TakesAMachine(4, lambda: machines.remove_node(nodes[0], allow_graceful=False))
-    mine = replace(spec, fixed=fixed_settings(epochs=PLAN.epochs), pruner="none")
+    mine = replace(spec, fixed=fixed_settings(epochs=PLAN.epochs, space=NARROW), pruner="none")
     study = open_study(mine, watcher)
     with pytest.raises(SearchBroken, match=r"A trial must get its worker within 40 s. Received: none, for 1 waiting"):
         OnRay(EACH, 1, store, patience_seconds=40.0).run_trials(study, splits, PLAN)

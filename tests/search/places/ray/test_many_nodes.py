@@ -23,7 +23,7 @@ from search.worker.assignment import Assignment, TrialPlan
 from search.worker.checkpoints import CheckpointStore
 from search.worker.training_run import FinishedTraining, Images
 
-from ...conftest import Watcher, fixed_settings
+from ...conftest import NARROW, Watcher, fixed_settings
 from ...machines import add_machine, head_without_cores
 from ...noted import NotedSplit, all_noted, noted_splits, waiting_worker
 
@@ -61,7 +61,7 @@ def place(capacity: Capacity, each: TrialResources, store: CheckpointStore, **ot
 
 
 def study_of(spec: StudySpec, epochs: int) -> StudySpec:
-    return replace(spec, fixed=fixed_settings(epochs=epochs), pruner="none")
+    return replace(spec, fixed=fixed_settings(epochs=epochs, space=NARROW), pruner="none")
 
 
 @pytest.mark.parametrize(("share", "at_once"), [(1.0, 16), (0.5, 32)])
