@@ -16,7 +16,7 @@ import pytest
 from cluster.connect import choose_address
 from cluster.startable import ConnectError, require_startable
 
-from ..search.disk import mounted_disk
+from ..search.disk import fill, mounted_disk
 
 SETTINGS = b"\0\0\0\4\0\0\0\0\0"  # the first frame of an HTTP/2 server, as Ray's is one
 
@@ -71,23 +71,37 @@ def test_a_folder_that_cannot_be_written_is_told_at_once_with_its_remedy(
         require_startable()
 
 
-def test_a_full_disk_is_told_at_once_with_its_remedy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "disk").mkdir()
+@pytest.mark.parametrize(("left", "told"), [(None, "1 MiB"), (0, "0 MiB"), (300_000, "0 MiB")])
+def test_a_full_disk_is_told_at_once_with_its_remedy(
+    left: int | None, told: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = folder / "disk"
+    disk.mkdir()
     monkeypatch.setenv("RAY_TMPDIR", "disk")
-    with (
-        mounted_disk(folder / "disk"),
-        pytest.raises(ConnectError, match=r"at least 64 MiB .* Received: \d MiB .*another disk"),
-    ):
-        require_startable()
+    with mounted_disk(disk):
+        if left is not None:
+            fill(disk, leave=left)
+        with pytest.raises(ConnectError, match=rf"at least 64 MiB .* Received: {told} .*another disk"):
+            require_startable()
 
 
-def test_little_shared_memory_is_a_word_of_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("left", "told"), [(None, "1 MiB"), (0, "0 MiB"), (300_000, "0 MiB")])
+def test_little_shared_memory_is_a_word_of_warning(
+    left: int | None, told: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shared = folder / "shm"
     shared.mkdir()
     monkeypatch.setattr("cluster.startable._SHARED_MEMORY", shared)
     with mounted_disk(shared):
+        if left is not None:
+            fill(shared, leave=left)
         (line,) = require_startable()
-    assert f"{shared} has 1 MiB free, so Ray keeps the images in ., which is slower." in line
+    assert f"{shared} has {told} free, so Ray keeps the images in ., which is slower." in line
+
+
+def test_a_machine_without_shared_memory_hears_nothing_of_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cluster.startable._SHARED_MEMORY", folder / "none")
+    assert require_startable() == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fashion_model.data.splits import TrainingSplits
 from fashion_model.network import network_of
 from fashion_model.task import FASHION_MNIST
 from reports.records import FinalistScore, TrialRecord, Winner, load_record
+from search.command.terminal.progress import Progress
 from search.stages.data import Data
 from search.stages.retrain import retrain
 from search.stages.run import Finalist, Run
@@ -157,6 +159,24 @@ def test_where_the_reference_is_the_best_it_is_trained_once_and_stands_for_both(
     assert [final.model for final in found.runs] == ["reference", "reference", "best", "best"]
     assert found.runs[2] == replace(found.runs[0], model="best")
     np.testing.assert_array_equal(found.predictions.best, found.predictions.reference)
+
+
+@pytest.mark.parametrize(
+    ("best", "seeds", "said"),
+    [
+        (BEST.config, 2, "the reference and trial 3 on all training images, 2 seeds, 4 trainings"),
+        (REFERENCE, 2, "the reference on all training images, 2 seeds, 2 trainings"),
+        (REFERENCE, 1, "the reference on all training images, 1 seed, 1 training"),
+    ],
+)
+def test_what_is_trained_is_said_as_it_is(
+    best: TrainConfig, seeds: int, said: str, run: Run, trainer_at: TrainerAt, data: Data
+) -> None:
+    stream = io.StringIO()
+    run.progress = Progress(stream, verbosity=1, live=False)
+    run.settings = replace(run.settings, retrain_seeds=seeds)
+    retrain(run, trainer_at(Somewhere()), data, replace(BEST, config=best))
+    assert stream.getvalue().splitlines()[0].strip() == said
 
 
 def test_a_training_that_fails_ends_the_search_and_the_others_are_not_made_again(
