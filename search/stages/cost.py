@@ -25,7 +25,7 @@ from search.command.terminal.progress import Left, StageProgress
 
 REPORT_SECONDS: Final = 10.0  # on two busy cores
 RACE_SEEDS: Final = 4  # at most, of each finalist
-FIRST_SEEDS: Final = 2  # of each finalist as a race begins, which a single finalist does not go beyond
+FIRST_SEEDS: Final = 2  # of each finalist as a race begins
 _USUAL_SEEDS: Final = 3  # of a race that ends early
 _ABLATION_STEPS: Final = 3
 _ABLATION_SEEDS: Final = 2
@@ -139,7 +139,7 @@ class RunCost:
         best = REFERENCE if self.settings.trials == 1 else best
         known = sorted(values := dict(self._values), key=lambda config: -values[config])[:count]
         known = known or [max(dict(self._paces), key=self.training, default=REFERENCE)]
-        seeds = min(terms.finalist_seeds, FIRST_SEEDS if count == 1 else RACE_SEEDS)
+        seeds = min(terms.finalist_seeds, most_seeds(count))
         race = [self.training(config) for config in itertools.islice(itertools.cycle(known), count)] * seeds
         winner = best or max(known, key=self.training)
         pair = [REFERENCE] if best == REFERENCE else [REFERENCE, winner]
@@ -218,6 +218,12 @@ def ablation_size(settings: Settings, changes: int, trainings: float, known: int
 def _sizes(changes: int) -> Iterator[Ablation]:
     yield Ablation(min(_ABLATION_STEPS, changes), _ABLATION_SEEDS)
     yield from (Ablation(min(steps, changes), 1) for steps in range(_ABLATION_STEPS, 0, -1))
+
+
+def most_seeds(finalists: int) -> int:
+    """How many seeds each of so many finalists is trained on at most: there is no race with one alone, whose value on a
+    seed that it was not chosen by is told all the same."""
+    return RACE_SEEDS if finalists > 1 else 1
 
 
 def equal_compute_epochs(epochs: int, best: TrainConfig, task: Task) -> int:

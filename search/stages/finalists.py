@@ -19,7 +19,7 @@ from typing import Final
 from fashion_model.data.splits import TrainingSplits
 from reports.records import FinalistScore, TrialRecord, best_finalist, seed_spread
 from search.command.settings import counted
-from search.stages.cost import FIRST_SEEDS, RACE_SEEDS
+from search.stages.cost import FIRST_SEEDS, most_seeds
 from search.stages.run import Finalist, Run
 from search.stages.trainer import Trainer, outside_the_study
 from search.worker.assignment import Assignment
@@ -74,7 +74,7 @@ def rescore(
     on_done, racing = run.count_trainings(), list(finalists)
     results: dict[int, list[FinishedTraining | Fault]] = {each.trial: [] for each in finalists}
     scores: tuple[FinalistScore, ...] = ()
-    first = min(FIRST_SEEDS, run.budget.terms().finalist_seeds)
+    first = min(FIRST_SEEDS, most_seeds(len(finalists)), run.budget.terms().finalist_seeds)
     while racing:
         before = len(results[racing[0].trial])
         seeds = derive_each(run.settings.seed, Stream.FINALIST, max(before + 1, first))[before:]
@@ -104,7 +104,7 @@ def contenders(scores: Sequence[FinalistScore]) -> frozenset[int]:
 
 def most_trainings(finalists: int) -> int:
     """How many trainings `rescore` makes at most."""
-    return FIRST_SEEDS if finalists == 1 else finalists * RACE_SEEDS
+    return finalists * most_seeds(finalists)
 
 
 def _require_one(results: Sequence[FinishedTraining | Fault]) -> None:

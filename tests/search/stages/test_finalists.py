@@ -131,6 +131,13 @@ def test_a_race_ends_when_the_order_is_clear(run: Run, trainer_at: TrainerAt, ti
     assert [len(s.seeds) for s in rescore(run, trainer_at(clear), FINALISTS, tiny_splits)] == [2, 2]
 
 
+def test_a_finalist_alone_is_trained_once(run: Run, trainer_at: TrainerAt, tiny_splits: TrainingSplits) -> None:
+    alone = Scoring(trial_3=(0.90, 0.92))
+    (score,) = rescore(run, trainer_at(alone), FINALISTS[:1], tiny_splits)
+    assert score.fresh_values == (0.90,)
+    assert len(alone.asked) == most_trainings(1) == 1
+
+
 def test_a_training_that_fails_scores_0_on_its_seed(
     run: Run, trainer_at: TrainerAt, tiny_splits: TrainingSplits
 ) -> None:
