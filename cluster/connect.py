@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from cluster.internals import PRELOAD, UNDOCUMENTED_SWITCHES
+from cluster.internals import PRELOAD, UNDOCUMENTED_SWITCHES, asks_for_token
 from cluster.resources import ClusterSize, cluster_size, usable_cores
-from cluster.startable import ConnectError, bring_token, keep_others_out, require_startable, temporary_folder
+from cluster.startable import ConnectError, has_token, keep_others_out, require_startable, temporary_folder
 
 __all__ = [
     "LOCAL",
@@ -108,8 +108,9 @@ def choose_address(named: str | None, say: Callable[[str], object]) -> str:
             _require_listener(address)
         except (OSError, ValueError, OverflowError) as error:  # a host or a port that cannot be
             raise _not_connected(address, error) from error
-    if address == (found or _noted()):
-        bring_token()
+    # `ray.init` with an address brings a token only so; to another machine none is sent unasked
+    if address == (found or _noted()) and has_token() and asks_for_token(address) is not False:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     say(f"  on the Ray cluster at {address}, {'made by `ray start` on this machine' if found else 'as named'}")
     return address
 

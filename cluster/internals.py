@@ -51,6 +51,24 @@ def await_started_workers(count: int, patience_seconds: float = 5.0) -> None:
         time.sleep(_POLL_SECONDS)
 
 
+def asks_for_token(address: str, patience_seconds: float = 5.0) -> bool | None:
+    """Whether the Ray at HOST:PORT refuses who brings no token; None where it does not say, as one over TLS.
+
+    A driver that brings one to a Ray that has none takes each of that Ray's own calls for a stranger's, and every actor
+    dies as it starts. It buys that a token which any `ray.init` has left in ~/.ray does no such harm. Without it the
+    token is brought wherever there is one.
+    """
+    import grpc
+
+    with grpc.insecure_channel(address) as channel:
+        is_alive: Any = channel.unary_unary("/ray.rpc.NodeInfoGcsService/CheckAlive")
+        try:
+            is_alive(b"", timeout=patience_seconds)
+        except grpc.RpcError as error:
+            return True if error.code() is grpc.StatusCode.UNAUTHENTICATED else None
+    return False
+
+
 @contextmanager
 def tune_actors_without_environment() -> Iterator[None]:
     """For the body, have Ray Tune start its actors without a runtime environment.

@@ -79,11 +79,7 @@ def keep_others_out() -> None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
-def bring_token() -> None:
-    """Send the user's token, where there is one, to a Ray that `ray start` made on this machine: it asks for it then.
-
-    `ray.init` with an address sends it only so. No other machine is sent it unasked.
-    """
+def has_token() -> bool:
+    """Whether the user has a token for Rays, where Ray looks for it."""
     file = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
-    if "RAY_AUTH_TOKEN" in os.environ or file.is_file():
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    return "RAY_AUTH_TOKEN" in os.environ or file.is_file()

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -27,6 +28,24 @@ from cluster.connect import connected
 with connected(sys.argv[1] or None) as size:
     import ray
     print(size.cpus, size.gpus, size.nodes, ray.get_gpu_ids(), ray.get_runtime_context().gcs_address)
+"""
+
+STARTED = """
+import sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+print("up", flush=True)
+sys.stdin.readline()
+cluster.shutdown()
+"""
+ACTOR = """
+import os
+from cluster.connect import connected
+with connected("auto"):
+    import ray
+    class Actor:
+        def says(self): return "alive"
+    print(ray.get(ray.remote(Actor).remote().says.remote(), timeout=60), os.environ.get("RAY_AUTH_MODE") == "token")
 """
 
 
@@ -60,6 +79,27 @@ def test_the_address_of_a_running_cluster_is_used() -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)  # Ray leaves a socket open; it would be the next test's
             gc.collect()
+
+
+@pytest.mark.parametrize("mode", ["token", "disabled"])
+def test_a_ray_of_this_machine_is_brought_the_users_token_if_it_asks_for_one(mode: str, tmp_path: Path) -> None:
+    """Any `ray.init` leaves one in ~/.ray, and a Ray that has none would let no actor of ours live."""
+    (tmp_path / "token").write_text("0" * 64)
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+        mine = clean | {"RAY_TMPDIR": folder, "RAY_AUTH_TOKEN_PATH": str(tmp_path / "token")}
+        with subprocess.Popen(
+            [sys.executable, "-c", STARTED],
+            env=mine | {"RAY_AUTH_MODE": mode},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as others:
+            assert others.stdout is not None
+            assert others.stdout.readline() == "up\n"
+            told = subprocess.run([sys.executable, "-c", ACTOR], cwd=ROOT, env=mine, capture_output=True, text=True)
+            others.communicate("\n")
+    assert told.stdout.splitlines()[-1:] == [f"alive {mode == 'token'}"], told.stderr
 
 
 def test_an_address_where_nothing_listens_is_a_clear_error() -> None:

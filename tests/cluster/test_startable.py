@@ -30,6 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, "")  # what the code sets is taken back
         monkeypatch.delenv(name)
     monkeypatch.delitem(sys.modules, "ray", raising=False)
+    monkeypatch.setattr("cluster.connect.asks_for_token", lambda address: None)  # what is no Ray does not say
     return tmp_path
 
 

@@ -26,7 +26,7 @@ from search.worker.checkpoints import CheckpointStore
 from ...conftest import NARROW, Watcher, fixed_settings
 from ...faulty import Fault, FaultySplits, begun, epochs_of, number_of
 
-pytestmark = pytest.mark.ray
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 SECONDS = 45.0  # of a trial: three times what one needs on a busy machine
 PLAN = TrialPlan(trials=10, epochs=3, seed=0, timeout_seconds=SECONDS)
 FAULTS = (
