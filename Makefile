@@ -36,8 +36,9 @@ data: $(VENV)/project  ## get and verify Fashion-MNIST
 	$$as_root $(APT) update -qq && $$as_root $(APT) install -y -qq dataset-fashion-mnist >/dev/null || exit $$code; \
 	$(BIN)/python -m fashion_model.data
 
-demo: data  ## a small real search with its report: five minutes on two quiet cores
-	@$(BIN)/python -m search.run --name demo --overwrite --trials 6 --epochs 3 --train-size 8000 --retrain-seeds 3 $(ARGS)
+demo: data  ## a small real search with its report: two minutes on two quiet cores
+	@$(BIN)/python -m search.run --name demo --overwrite --trials 4 --epochs 3 --train-size 5000 --finalists 1 --ablate 0 \
+	--retrain-seeds 5 $(ARGS)
 
 search: data  ## search, retrain, report: python -m search.run --trials 50 $(ARGS)
 	@$(BIN)/python -m search.run --trials 50 $(ARGS)
