@@ -29,7 +29,7 @@ PORTFOLIO: Final[tuple[dict[str, Any], ...]] = (
         **{"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 5e-4},
     },
     {**_DEEP, "residual": True},
-    {**_DEEP, "conv_dropout": 0.1},
+    {**_DEEP, "base_filters": 24, "filter_growth": 1.0, "conv_dropout": 0.1},
 )
 
 
