@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -60,7 +60,9 @@ class Command:
             os.killpg(self.process.pid, number)
         elif number is not None:
             self.process.send_signal(number)
-        self.process.wait(_PATIENCE_SECONDS)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(_PATIENCE_SECONDS)
+        assert self.process.poll() is not None, f"it did not end: {self.said()}"
         seconds = time.monotonic() - start
         self._reader.join()
         return seconds
