@@ -78,10 +78,12 @@ except Interrupted:
 
 
 @pytest.mark.parametrize(
-    ("arm", "told"), [('send("SIGTERM")', "interrupted by SIGTERM"), ("", "the time budget is used up")]
+    ("arm", "told"),
+    [('sent or [sent.append(1), send("SIGTERM")]', "interrupted by SIGTERM"), ("", "the time budget is used up")],
 )
 def test_what_is_raised_in_a_finalizer_is_raised_again_outside_of_it(arm: str, told: str) -> None:
     code = f"""
+sent = []
 class Last:
     def __del__(self):
         {arm or "pass"}
