@@ -13,8 +13,9 @@ from fashion_model.task import FASHION_MNIST
 
 _TRAIN, _VALIDATION = 200, 60
 
-# A shell's background job has SIGINT ignored, and so would every command that a test starts
+# A shell's background job has SIGINT ignored, one of `nohup` SIGHUP, and so would every command that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Ray keeps in a folder of the machine which cluster is up there. Of two processes with tests each has its own.
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):

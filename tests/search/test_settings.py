@@ -187,10 +187,3 @@ def test_the_printed_settings_name_every_setting() -> None:
     text = as_toml(Settings(name="n"))
     lines = [line.removeprefix("# ") + ' ""' if line.startswith("#") else line for line in text.splitlines()]
     assert set(tomllib.loads("\n".join(lines))) == set(Settings(name="n").to_dict())
-
-
-@pytest.mark.parametrize(
-    ("number", "said"), [(0, "0 epochs"), (1, "1 epoch"), (1.0, "1 epoch"), (2, "2 epochs"), (12_000, "12000 epochs")]
-)
-def test_what_is_counted_is_in_the_plural_where_it_is_not_one(number: float, said: str) -> None:
-    assert counted(number, "epoch") == said
