@@ -29,7 +29,7 @@ sys.settrace(trace)
 from search.run import main
 code = main(sys.argv[1:])
 sys.settrace(None)
-sys.exit(code if len(stops) == 5 else f"build_model was stopped at {len(stops)} times")
+sys.exit(code if len(stops) == 4 else f"build_model was stopped at {len(stops)} times")
 """
 
 
@@ -75,6 +75,6 @@ def test_local_works_without_ray_and_takes_under_a_minute(real_data: str, tmp_pa
 
 @pytest.mark.slow
 def test_a_breakpoint_in_build_model_is_hit_by_trial_finalists_and_final(real_data: str, tmp_path: Path) -> None:
-    """By the trial, two trainings of the finalist, and the final, which makes a network more for the saved file."""
+    """By the trial, the training of the finalist, and the final, which makes a network more for the saved file."""
     result = run(WITH_A_BREAKPOINT, real_data, tmp_path)
     assert result.returncode == 0, result.stderr
