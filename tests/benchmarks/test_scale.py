@@ -55,4 +55,5 @@ def test_a_search_of_a_few_trials_is_marked_at_its_end_with_what_they_cost() -> 
     row = next(line for line in done.stdout.splitlines() if line.startswith("| 6 "))
     cells = [float(cell) for cell in row.strip("| ").split("|")]
     assert 0 < cells[1] <= 10, "two at a time, of a fifth of a second each at the least"
+    assert all(cost > 0 for cost in cells[3:7])
     assert cells[3] >= sum(cells[4:7]) > 0, "what a trial costs has the three calls in it"
