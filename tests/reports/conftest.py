@@ -16,6 +16,7 @@ import pytest
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.task import FASHION_MNIST, Task
 from fashion_model.training.result import EpochResult, TrainResult
+from reports.page import write_report
 from reports.records import (
     DataRecord,
     Environment,
@@ -279,3 +280,17 @@ def stopped(plan: Plan, ended: int) -> SearchState:
 def make() -> Finish:
     """Build a finished search from a Plan."""
     return finish
+
+
+@pytest.fixture(scope="module")
+def folder(search: FinishedSearch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of the module's search, with its report."""
+    run_dir = search.write(tmp_path_factory.mktemp("run"))
+    write_report(run_dir)
+    return run_dir
+
+
+@pytest.fixture(scope="module")
+def text(folder: Path) -> str:
+    """The page in it."""
+    return (folder / "report.html").read_text(encoding="utf-8")

@@ -44,18 +44,6 @@ def search(make: Finish) -> FinishedSearch:
 
 
 @pytest.fixture(scope="module")
-def folder(search: FinishedSearch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run_dir = search.write(tmp_path_factory.mktemp("run"))
-    write_report(run_dir)
-    return run_dir
-
-
-@pytest.fixture(scope="module")
-def text(folder: Path) -> str:
-    return (folder / "report.html").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
 def page(text: str) -> Page:
     return Page(text)
 
