@@ -14,6 +14,7 @@ import pytest
 from fashion_model.data.published import keras_cache_dir
 from search.command.process.inherited import give_a_home, set_aside
 from search.run import main
+from tests.reports.conftest import Plan, finish
 
 ROOT = Path(__file__).resolve().parents[2]
 KERAS = """
@@ -25,18 +26,9 @@ print(keras.backend.backend(), keras.config.floatx(), keras.config.image_data_fo
 from fashion_model.data.published import keras_cache_dir
 print(keras_cache_dir())
 """
-REPORT = """
-import os, sys
-from pathlib import Path
-from tests.reports.conftest import Plan, finish
-from search.run import main
-finish(Plan(images=30, seeds=2, trials=3)).write(Path(sys.argv[1]))
-os.umask(int(sys.argv[2], 8))
-sys.exit(main(["--report-only", sys.argv[1]]))
-"""
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, umask: int = -1, **environment: str) -> subprocess.CompletedProcess[str]:
     """Python with these variables."""
     return subprocess.run(
         [sys.executable, *arguments],
@@ -45,6 +37,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         errors="replace",
+        umask=umask,
     )
 
 
@@ -103,12 +96,13 @@ def test_a_keras_json_that_says_nothing_else_is_no_line_of_the_log(
 
 
 @pytest.mark.parametrize(
-    ("backend", "umask"), [("module://matplotlib_inline.backend_inline", "0"), ("tkagg", "022"), ("nonsense", "002")]
+    ("backend", "umask"), [("module://matplotlib_inline.backend_inline", 0), ("tkagg", 0o022), ("nonsense", 0o002)]
 )
 def test_a_report_is_drawn_whatever_a_notebook_has_set_and_is_its_owners_alone(
-    backend: str, umask: str, tmp_path: Path
+    backend: str, umask: int, tmp_path: Path
 ) -> None:
-    ended = run("-c", REPORT, str(tmp_path), umask, MPLBACKEND=backend)
+    finish(Plan(images=30, seeds=2, trials=3)).write(tmp_path)
+    ended = run("-m", "search.run", "--report-only", str(tmp_path), umask=umask, MPLBACKEND=backend)
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "report.html").stat().st_size > 10_000
     written = ("report.html", "report.json", "MODEL_CARD.md")
