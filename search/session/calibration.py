@@ -7,6 +7,7 @@ through with the search's own pruner and accuracies that keep their order.
 
 from __future__ import annotations
 
+import os
 import random
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -23,6 +25,7 @@ from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.data.splits import VALIDATION_SHARE, Split
 from fashion_model.network import network_of
 from fashion_model.task import Task
+from search.command.terminal.log import noise_to
 from search.session.forecast import Forecast, Job, in_stages
 from search.stages.cost import RunCost
 from search.study.in_memory import InMemoryStudy
@@ -73,7 +76,7 @@ def measured(configs: Sequence[TrainConfig], job: Job) -> list[Pace]:
     """The pace of each configuration, the slowest of the processes counting."""
     count = 1 if job.each.gpus else min(job.concurrent, _MOST_PROCESSES)
     threads = 0 if job.settings.local else job.each.threads()
-    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+    with noise_to(Path(os.devnull)), ProcessPoolExecutor(count, get_context("spawn")) as pool:
         every = [pool.submit(_paces, configs, job.task, threads) for _ in range(count)]
         paces = zip(*(each.result() for each in every), strict=True)
         return [max(of_one, key=lambda pace: pace.training) for of_one in paces]

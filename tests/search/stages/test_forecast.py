@@ -141,7 +141,7 @@ def test_a_calibration_forecasts_every_stage_by_the_pace_of_two_networks(trials:
 
 
 @pytest.mark.slow
-def test_a_calibration_trains_for_real_in_as_many_processes_as_there_are_places() -> None:
+def test_a_calibration_trains_for_real_and_tensorflow_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     wanted = Settings(name="n", trials=4)
     job = Job(wanted, 60_000, FASHION_MNIST, SIZE, TrialResources(1.0, 0.0), 1)
     (pace,) = measured([REFERENCE], job)
@@ -149,3 +149,4 @@ def test_a_calibration_trains_for_real_in_as_many_processes_as_there_are_places(
     assert pace.validation < pace.training
     assert pace.start > 0
     assert pace.cores > 0.01
+    assert capfd.readouterr() == ("", "")
