@@ -54,8 +54,9 @@ class Capacity:
             self._demand.withdraw()
         if not self._now.cpus:
             raise ResourceError(
-                f"A machine that runs trials must come within {patience_seconds:g} s. Received: none, on a cluster of "
-                f"{self._now.nodes} without cores. See `ray status`; add machines, or have the cluster start them."
+                f"A machine that can run trials must join the cluster within {patience_seconds:g} s. Received: none; "
+                f"the {self._now.nodes} there (head included) offer no CPU cores. `ray status` shows why; "
+                "add machines, or allow the cluster to start some (max_workers)."
             )
 
     def now(self) -> ClusterSize:

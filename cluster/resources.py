@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 _MODEL: Final = "accelerator_type:"  # what Ray calls a resource that says which GPU a machine has
+_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")  # cgroup v2: microseconds of CPU time, and of the period they are for
 _SLACK: Final = 1e-6  # three times a third is one
 
 
@@ -50,7 +53,11 @@ class ClusterSize:
 
 def usable_cores() -> int:
     """The cores of this machine that this process may use: `taskset` and a container may allow fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # outside of a container there is no such file; without a limit it says "max"
+        quota, period = _QUOTA.read_text(encoding="ascii").split()
+        cores = min(cores, max(1, int(quota) // int(period)))
+    return cores
 
 
 def cluster_size(nodes: Sequence[dict[str, Any]]) -> ClusterSize:

@@ -89,13 +89,14 @@ def read(path: Path) -> ClusterFile:
             "cluster/config.yaml and its siblings are examples."
         )
     workers = sum(group.most for group in groups if not group.is_head)
+    default = 2 if kind in (Kind.AWS, Kind.GCP) else workers  # of the defaults.yaml that Ray has for each cloud
     return ClusterFile(
         path=path,
         kind=kind,
         root=root,
         documents=documents,
         groups=groups,
-        most_workers=min(workers, _count(root.value("max_workers"), workers)),
+        most_workers=min(workers, _count(root.value("max_workers"), default)),
         storage=next(_storage(root, documents), None),
     )
 

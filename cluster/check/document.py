@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 Steps = tuple[str | int, ...]  # the keys and positions that lead to a value; () is the whole document
+_KEYS: Final = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")  # the second is <<
 
 
 class DocumentError(ValueError):
-    """The file cannot be read, or is no YAML with keys and values."""
+    """The file cannot be read, is no YAML with keys and values, or is not ready to be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,9 @@ def _collect(node: yaml.Node, place: Steps, lines: dict[Steps, int], repeated: l
     lines.setdefault(place, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
+            if key.tag not in _KEYS:
+                received = f"{key.value} in line {key.start_mark.line + 1}"
+                raise DocumentError(f"A key of a cluster's file must be text. Received: {received}. Put it in quotes.")
             inner = (*place, key.value)
             if inner in lines:
                 repeated.append((inner, lines[inner], key.start_mark.line + 1))

@@ -74,6 +74,8 @@ def describe(file: ClusterFile) -> str:
 
 def _row(group: NodeGroup) -> tuple[str, ...]:
     nodes = "1 node" if group.is_head else f"{group.least} to {group.most} nodes"
-    gpus = "no GPU" if not group.gpus else f"{group.gpus:g} GPUs each"
+    gpus = "GPUs unknown" if group.gpus is None else "no GPU"
+    if group.gpus:
+        gpus = f"{group.gpus:g} {'GPU' if group.gpus == 1 else 'GPUs'} each"
     price = "price unknown" if group.usd_per_hour is None else f"{group.usd_per_hour:.2f} USD an hour each"
     return group.name, group.machine, nodes, gpus, price

@@ -20,6 +20,8 @@ _ARTICLE: Final = {
     "object": "keys and values",
     "string": "text",
     "integer": "a number without quotes",
+    "number": "a number without quotes",
+    "boolean": "true or false, without quotes",
 }
 # AWS's types in the words of a JSON schema; what is none of them may be anything
 _JSON: Final = {"string": "string", "integer": "integer", "long": "integer", "boolean": "boolean"}

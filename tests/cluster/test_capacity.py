@@ -159,5 +159,5 @@ def test_the_first_machines_are_asked_for_and_waited_for(ray_of_two_cores: None)
 
 @pytest.mark.ray
 def test_where_no_machine_comes_in_time_the_search_says_so(ray_of_two_cores: None) -> None:
-    with pytest.raises(ResourceError, match=r"must come within 0 s. Received: none, on a cluster of 1 without cores"):
+    with pytest.raises(ResourceError, match=r"must join the cluster within 0 s. Received: none; the 1 there"):
         Capacity(lambda: [HEAD], Demand()).settle(patience_seconds=0.0)

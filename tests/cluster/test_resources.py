@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cluster.resources import (
@@ -11,10 +13,32 @@ from cluster.resources import (
     TrialResources,
     concurrent_trials,
     trial_resources,
+    usable_cores,
 )
 
 LAPTOP = ClusterSize(cpus=2.0, gpus=0.0, nodes=1)
 GPU_BOX = ClusterSize(cpus=48.0, gpus=4.0, nodes=1)
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [
+        ("400000 100000", 4),
+        ("150000 100000", 1),
+        ("50000 100000", 1),
+        ("9900000 100000", 64),
+        ("max 100000", 64),
+        ("", 64),
+    ],
+)
+def test_a_containers_quota_bounds_the_cores_that_are_usable(
+    quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(64)))
+    monkeypatch.setattr("cluster.resources._QUOTA", tmp_path / "cpu.max")
+    if quota:
+        (tmp_path / "cpu.max").write_text(f"{quota}\n", encoding="ascii")
+    assert usable_cores() == cores
 
 
 @pytest.mark.parametrize(

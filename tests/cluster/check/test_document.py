@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from cluster.check.document import Place, load
+import pytest
+
+from cluster.check.document import DocumentError, Place, load
 
 TEXT = """\
 one: 1
@@ -47,6 +50,17 @@ def test_what_is_not_there_has_the_line_of_what_would_hold_it(tmp_path: Path) ->
 def test_a_key_given_twice_is_known_with_both_lines(tmp_path: Path) -> None:
     (document,) = loaded(tmp_path)
     assert document.document.repeated == ((("one",), 1, 10),)
+
+
+@pytest.mark.parametrize("key", ["on", "1", "2.5", "~", "2026-01-01"])
+def test_a_key_that_yaml_does_not_take_for_text_is_refused_with_its_line(key: str, tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=rf"must be text\. Received: {re.escape(key)} in line 2\. Put it in quotes"):
+        loaded(tmp_path, f"labels:\n  {key}: x\n")
+
+
+def test_a_mapping_may_be_merged_into_another(tmp_path: Path) -> None:
+    (document,) = loaded(tmp_path, "one: &one {a: 1}\ntwo:\n  <<: *one\n")
+    assert document.value("two", "a") == 1
 
 
 def test_scalars_come_in_the_files_order(tmp_path: Path) -> None:

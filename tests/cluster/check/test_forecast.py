@@ -60,6 +60,17 @@ def test_a_missing_price_or_number_of_gpus_is_unknown_and_not_zero(changed: Chan
     assert of(changed("on-prem.yaml", ", GPU: 4}", "}")).at_most == size(3, None, 0)
 
 
+@pytest.mark.parametrize(("name", "line"), [("config.yaml", "\nmax_workers: 8 "), ("gcp.yaml", "\nmax_workers: 8\n")])
+def test_a_clouds_file_without_a_maximum_gets_rays_own_of_two_workers(changed: Changed, name: str, line: str) -> None:
+    assert of(changed(name, line, line.replace("max", "# max"))).at_most.nodes == 3
+
+
+def test_one_gpu_is_told_as_one_and_an_unknown_number_as_unknown(changed: Changed) -> None:
+    one = describe(read(changed("on-prem.yaml", ", GPU: 4}", ", GPU: 1}")))
+    unknown = describe(read(changed("on-prem.yaml", ", GPU: 4}", "}")))
+    assert (one.count("1 GPU each"), unknown.count("GPUs unknown  ")) == (1, 1)
+
+
 def test_the_forecast_reads_as_a_table_and_two_lines(changed: Changed) -> None:
     assert describe(read(changed("gcp.yaml"))).splitlines() == [
         "head.cpu             e2-standard-4   1 node        no GPU       0.13 USD an hour each",
