@@ -18,16 +18,6 @@ from cluster.internals import PRELOAD, UNDOCUMENTED_SWITCHES, asks_for_token
 from cluster.resources import ClusterSize, cluster_size, usable_cores
 from cluster.startable import ConnectError, has_token, keep_others_out, require_startable, temporary_folder
 
-__all__ = [
-    "LOCAL",
-    "ConnectError",
-    "choose_address",
-    "connected",
-    "started_here",
-    "started_on_this_machine",
-    "uncollected",
-]
-
 LOCAL: Final = "local"
 _CONNECT_TIMEOUT_SECONDS: Final = 5
 _HOST_AND_PORT: Final = re.compile(r"(?:ray://)?\[?([^/\s]+?)\]?:(\d{1,5})")

@@ -6,19 +6,20 @@ python -m search.submit --cluster cluster/config.yaml --trials 50
 from __future__ import annotations
 
 import shlex
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 from cluster.client.jobs import Job
-from cluster.connect import ConnectError
+from cluster.startable import ConnectError
 from search.command.settings import SettingsError
 from search.command.submission.attempts import FLAGS, RUN, Attempt, find, next_attempt
 from search.command.submission.flags import FIRST_LINE, Submission, entrypoint, parse_submission, search_flags
-from search.command.submission.remote import Remote, remote
+from search.command.submission.remote import Remote, remote, say
 
 _POLL_SECONDS: Final = 2.0
 _BYTES_A_SECOND: Final = 20_000  # of a log that is read again and again
@@ -32,10 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _with_cluster(parse_submission(arguments))
     except SettingsError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        _say("interrupted: the same command again finds out what there is, and goes on from there")
+        say("interrupted: the same command again finds out what there is, and goes on from there")
         return 130
 
 
@@ -43,11 +44,7 @@ def _end_cleanly_when_told_to() -> None:
     """A closed terminal ends this command as Ctrl-C does, so that the tunnel ends with it; `nohup` keeps it open."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _interrupt)
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+            signal.signal(number, signal.default_int_handler)
 
 
 def _with_cluster(submission: Submission) -> int:
@@ -58,7 +55,7 @@ def _with_cluster(submission: Submission) -> int:
             attempt = _begun(place, submission.follow) if submission.follow else _begin(submission, place)
             return _see_to_its_end(submission, place, attempt)
     except ConnectError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         return 4
 
 
@@ -67,7 +64,7 @@ def _stop(place: Remote, asked: str) -> int:
     place.jobs.ask(lambda jobs: jobs.stop(attempt.job_id))
     while not (job := place.jobs.ask(lambda jobs: jobs.get(attempt.job_id))).is_over():
         time.sleep(_POLL_SECONDS)
-    _say(f"{job.id} has ended ({job.status}). What is finished is kept on the cluster: --follow {job.id} fetches it")
+    say(f"{job.id} has ended ({job.status}). What is finished is kept on the cluster: --follow {job.id} fetches it")
     return 0
 
 
@@ -80,12 +77,13 @@ def _begun(place: Remote, asked: str) -> Attempt:
 def _begin(submission: Submission, place: Remote) -> Attempt:
     """Have the search under way: begin it, go on with it, or find that it is."""
     settings = submission.request.settings
-    flags = search_flags(submission.request, place.storage_path(), place.price())
+    file = place.launcher
+    flags = search_flags(submission.request, file.storage_path() if file else None, file.price() if file else None)
     place.start()
     jobs = place.jobs.ask(lambda jobs: jobs.all())
     attempt = next_attempt(jobs, submission.request, flags, lambda run: _is_fetched(submission.output / run))
     if not attempt.is_new:
-        _say(f"{attempt.job_id} was submitted before: this command follows it")
+        say(f"{attempt.job_id} was submitted before: this command follows it")
         return attempt
     here = submission.output / attempt.run
     if here.exists() and not settings.overwrite and all(job.metadata.get(RUN) != attempt.run for job in jobs):
@@ -93,7 +91,7 @@ def _begin(submission: Submission, place: Remote) -> Attempt:
     command = entrypoint(attempt.run, flags, overwrite=settings.overwrite)
     metadata = {RUN: attempt.run, FLAGS: flags}
     place.jobs.ask(lambda jobs: jobs.submit(attempt.job_id, command, metadata), _SUBMIT_SECONDS)
-    _say(f"submitted: {attempt.job_id}. It goes on without this computer; Ctrl-C only ends the watching")
+    say(f"submitted: {attempt.job_id}. It goes on without this computer; Ctrl-C only ends the watching")
     return attempt
 
 
@@ -102,18 +100,19 @@ def _see_to_its_end(submission: Submission, place: Remote, attempt: Attempt) -> 
         job = _follow(place, attempt.job_id)
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "search.submit", *submission.place()])
-        _say(f"\nleft running: {attempt.job_id} goes on without this computer")
-        _say(f"back to it: {again} --follow {attempt.job_id}")
-        _say(f"end it: {again} --stop {attempt.job_id}")
+        say(f"\nleft running: {attempt.job_id} goes on without this computer")
+        say(f"back to it: {again} --follow {attempt.job_id}")
+        say(f"end it: {again} --stop {attempt.job_id}")
         return 130
     code = job.code()
-    is_here = code != _USAGE and _fetch(submission, place, attempt.run, code)
+    did_not_begin = code == _USAGE and attempt.job_id == attempt.run  # a later attempt was at a run that is there
+    is_here = not did_not_begin and _fetch(submission, place, attempt.run, code)
     if code > _USAGE:
-        _say(f"the search ended with exit code {code}. It goes on with the same command and --name {attempt.run}")
-    if submission.down and (is_here or code == _USAGE):
+        say(f"the search ended with exit code {code}. It goes on with the same command and --name {attempt.run}")
+    if submission.down and (is_here or did_not_begin):
         place.down()
     elif submission.down:
-        _say("the cluster stays up: what the search found there is not here")
+        say("the cluster stays up: what the search found there is not here")
     return code
 
 
@@ -139,21 +138,19 @@ def _is_fetched(folder: Path) -> bool:
 def _fetch(submission: Submission, place: Remote, run: str, code: int) -> bool:
     """Bring the run folder here. Whether there is one: a search that failed before it began left none."""
     here = submission.output / run
+    if submission.request.settings.overwrite and code != _USAGE and (here / "config.json").is_file():
+        shutil.rmtree(here)
     try:
         place.fetch(run, here)
     except ConnectError as error:
         if not code:
             raise
-        _say(f"no run folder was fetched: {error}")
+        say(f"no run folder was fetched: {error}")
         return False
     report = here / ("report.json" if submission.request.as_json else "report.html")
     if report.exists():
         print(report.read_text(encoding="utf-8") if submission.request.as_json else report)
     return True
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO, Final
 
 from cluster.client.jobs import Connection, Jobs, last_line
-from cluster.connect import ConnectError
 from cluster.internals import log_file
+from cluster.startable import ConnectError
 
 _NOT_THERE: Final = 4
 _POLL_SECONDS: Final = 1.0

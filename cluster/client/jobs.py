@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
-from cluster.connect import ConnectError
+from cluster.startable import ConnectError
 
 _Answer = TypeVar("_Answer")
 

@@ -10,9 +10,6 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,14 +19,10 @@ from cluster.check.content_rules import nothing_is_left_to_fill_in
 from cluster.check.document import DocumentError
 from cluster.check.forecast import forecast
 from cluster.client.jobs import RAY, last_line
-from cluster.connect import ConnectError
+from cluster.startable import ConnectError
 
 _STDERR: Final = 2  # stdout is for data
 _SECONDS_TO_END: Final = 10
-
-
-class ClusterFileError(ValueError):
-    """The file is missing, none for `ray up`, or not yet filled in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +30,29 @@ class Launcher:
     """Ray's cluster launcher with a file for `ray up`.
 
     Raises:
-        ClusterFileError: when it is not there, is none, or still has a placeholder.
+        DocumentError: when it is not there, is none, or still has a placeholder.
     """
 
     path: Path
 
     def __post_init__(self) -> None:
-        try:
-            file = read(self.path)
-        except DocumentError as error:
-            raise ClusterFileError(str(error)) from error
+        file = read(self.path)
         if file.kind is Kind.KUBERAY:
-            raise ClusterFileError(
+            raise DocumentError(
                 f"--cluster must name a file for `ray up`. Received: {self.path}, which is KubeRay's. Apply it with "
                 "kubectl and give --address."
             )
         if left := list(nothing_is_left_to_fill_in(file)):
             places = ", ".join(f"line {each.place.line()}: {each.received}" for each in left)
-            raise ClusterFileError(
+            raise DocumentError(
                 f"The cluster file must have no placeholder left. Received: {self.path}, {places}. The comments there "
                 "say what belongs in their place."
             )
 
     def token_file(self) -> Path | None:
-        """The token that the file sends to every node; None where it sends none."""
-        name = "~/.ray/auth_token"
-        return Path(name).expanduser() if name in self.path.read_text(encoding="utf-8") else None
+        """The file here whose token every node gets; None where they get none."""
+        source = read(self.path).root.value("file_mounts", "~/.ray/auth_token")
+        return Path(source).expanduser() if source else None
 
     def price(self) -> float | None:
         """What an hour with all the machines that the file allows costs (USD), where the file has their prices."""
@@ -119,15 +109,6 @@ class Launcher:
         self._ray("exec", str(self.path), f"mkdir -p {there}")
         self._ray("rsync-up", str(self.path), f"{here}/", f"{there}/")
 
-    @contextmanager
-    def tunnel(self) -> Iterator[Tunnel]:
-        """The way to the head's dashboard, which listens on 127.0.0.1 there."""
-        tunnel = Tunnel(self.path)
-        try:
-            yield tunnel
-        finally:
-            tunnel.close()
-
     def _quietly(self, word: str) -> subprocess.CompletedProcess[str]:
         command = [RAY, word, str(self.path)]
         return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)  # noqa: S603 - see _ray
@@ -151,7 +132,7 @@ class Tunnel:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path, self._log = path, tempfile.TemporaryFile()  # noqa: SIM115 - as long as the tunnel
+        self._path = path
         self._process: subprocess.Popen[bytes] | None = None
         self._address = ""
 
@@ -162,8 +143,8 @@ class Tunnel:
             self._process = subprocess.Popen(  # noqa: S603 - see Launcher._ray
                 [RAY, "dashboard", str(self._path), "--port", str(port)],
                 stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the command that reads the log through it
             )
             self._address = f"http://127.0.0.1:{port}"
@@ -171,7 +152,6 @@ class Tunnel:
 
     def close(self) -> None:
         """End it, ssh included."""
-        self._log.close()
         if self._process is None or self._process.poll() is not None:
             return
         os.killpg(self._process.pid, signal.SIGTERM)

@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from cluster.connect import ConnectError
 from cluster.resources import ResourceError
+from cluster.startable import ConnectError
 from fashion_model.data.splits import DataError
 from reports.records import RecordError, load_outcome
 from search.command.arguments import Request

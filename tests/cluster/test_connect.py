@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from cluster.connect import ConnectError, connected
+from cluster.connect import connected
 from cluster.internals import PRELOAD, UNDOCUMENTED_SWITCHES
+from cluster.startable import ConnectError
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [

@@ -230,7 +230,7 @@ def test_idle_workers_are_given_back_and_the_head_after_down(story: Story) -> No
 def test_following_on_a_cluster_that_is_down_says_so(story: Story) -> None:
     assert story.too_late is not None
     assert story.too_late.returncode == 4
-    assert "error: The cluster must be up for that. Received: no head of cluster/lab.yaml is." in story.too_late.stderr
+    assert "must be up for that. Received: cluster/lab.yaml, whose head is not running." in story.too_late.stderr
 
 
 def with_ray(lab: Lab, names: list[str] | None = None) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.client.jobs import Job
-from cluster.connect import ConnectError
+from cluster.startable import ConnectError
 from search.command.arguments import Request, parse
 from search.command.settings import SettingsError
 from search.command.submission.attempts import FLAGS, RUN, Attempt, find, next_attempt
@@ -18,6 +18,7 @@ RUNNING = Job(
 )
 DONE = replace(RUNNING, status="SUCCEEDED", exit_code=0)
 TOO_FEW = replace(RUNNING, status="FAILED", exit_code=3)
+REFUSED = replace(RUNNING, status="FAILED", exit_code=2)
 FETCH = replace(DONE, id="fetch-a-1", metadata={})
 
 
@@ -43,6 +44,7 @@ def test_without_a_name_it_is_known_by_its_flags_until_it_is_fetched() -> None:
     assert attempt([DONE]) == Attempt("a", "a", is_new=False)
     assert attempt([TOO_FEW]) == Attempt("a", "a", is_new=False)
     assert attempt([DONE], fetched=True).is_new
+    assert attempt([REFUSED]).is_new, "it left nothing to fetch"
     assert attempt([RUNNING], flags="--trials 80").is_new
 
 

@@ -114,7 +114,16 @@ def test_a_wrong_flag_ends_the_command_here_under_its_own_name(
             ["--storage", "postgresql://me:secret@host/db"],
             r"--storage must have no password.*postgresql://me:\*\*\*@host",
         ),
-        (["--down"], "--down must come with --cluster"),
+        (
+            ["--storage-path", "s3://me:secret@bucket/path"],
+            r"--storage-path must have no password.*s3://me:\*\*\*@bucket",
+        ),
+        (["--down"], r"--down must come with --cluster, and without --stop\. Received: --down with --address"),
+        (["--resume"], "--resume is for a run on this computer"),
+        (["--resume=runs/a"], "--resume is for a run on this computer"),
+        (["--fail-unless-better"], "must only bring its run folder"),
+        (["--to-mlflow", "sqlite:///m.db"], "must only bring its run folder"),
+        (["--format", "md"], "must only bring its run folder"),
     ],
 )
 def test_what_makes_no_sense_on_a_cluster_is_refused_with_a_remedy(words: list[str], message: str) -> None:

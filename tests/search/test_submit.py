@@ -8,6 +8,7 @@ With machines behind SSH it is tested in tests/lab.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -86,11 +87,20 @@ def asked(somewhere: Somewhere, *words: str) -> Sequence[str]:
     return ["--address", somewhere.address, *words]
 
 
-@pytest.mark.ray
-@pytest.mark.slow
-def test_a_search_is_run_and_its_folder_fetched_through_the_jobs_address_alone(cluster: Somewhere) -> None:
+@pytest.fixture(scope="module")
+def finished(cluster: Somewhere) -> subprocess.CompletedProcess[str]:
+    """The search `a`, come to its end."""
     ended = cluster.submit(*asked(cluster, "--name", "a", *ONE_TRIAL))
     assert ended.returncode == 0, ended.stderr
+    return ended
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_search_is_run_and_its_folder_fetched_through_the_jobs_address_alone(
+    cluster: Somewhere, finished: subprocess.CompletedProcess[str]
+) -> None:
+    ended = finished
     assert ended.stdout == "runs/a/report.html\n"
     assert "submitted: a. It goes on without this computer" in ended.stderr
     assert "6/6 report" in ended.stderr
@@ -104,6 +114,23 @@ def test_a_search_is_run_and_its_folder_fetched_through_the_jobs_address_alone(c
     assert "a was submitted before: this command follows it" in again.stderr
     followed = cluster.submit(*asked(cluster, "--follow", "a", "--json"))
     assert followed.stdout == (here / "report.json").read_text(encoding="utf-8") + "\n"
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@pytest.mark.usefixtures("finished")
+def test_what_a_refused_or_failed_later_attempt_leaves_is_what_the_cluster_has(cluster: Somewhere) -> None:
+    here = cluster.home / "runs" / "a"
+    shutil.rmtree(here)
+    refused = cluster.submit(*asked(cluster, "--name", "a", *ONE_TRIAL, "--max-failures", "3"))
+    assert refused.returncode == 2, refused.stderr
+    assert refused.stdout == "runs/a/report.html\n", "the finished run is there still, and may have been nowhere else"
+    overwritten = cluster.submit(
+        *asked(cluster, "--name", "a", *ONE_TRIAL, "--overwrite", "--data-dir", "/no/such/folder")
+    )
+    assert overwritten.returncode == 4, overwritten.stderr
+    assert overwritten.stdout == ""
+    assert not (here / "report.html").exists()
 
 
 @pytest.mark.ray

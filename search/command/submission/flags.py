@@ -26,7 +26,7 @@ Run a search on a cluster, from a computer that may be closed meanwhile: start t
 submit the search through Ray Jobs, show its progress, fetch the run folder.
 """
 _EXAMPLES: Final = """\
-every other flag is search.run's own: python -m search.run --help. --output is where the run folder comes to on this
+most other flags are search.run's own: python -m search.run --help. --output is where the run folder comes to on this
 computer; --data, --data-dir, --storage and --storage-path are paths and addresses as the cluster sees them.
 
 examples:
@@ -76,7 +76,16 @@ def parse_submission(arguments: Sequence[str] | None) -> Submission:
             "A search from a machine of the cluster is `python -m search.run --address`."
         )
     if own.down and (own.address or own.stop):
-        raise SettingsError("--down must come with --cluster and a search. Received: without. Give `ray down FILE`.")
+        received = f"--down with {'--stop' if own.stop else '--address'}"
+        raise SettingsError(
+            f"--down must come with --cluster, and without --stop. Received: {received}. To take a cluster down now: "
+            "`ray down FILE`."
+        )
+    if any(word.partition("=")[0] == "--resume" for word in rest):
+        raise SettingsError(
+            "--resume is for a run on this computer. Received: --resume. To go on with a submitted search, give "
+            "--name NAME and the same flags."
+        )
     request = parse(rest, parser.error)
     _refuse_what_stays_here(request)
     return Submission(
@@ -91,21 +100,23 @@ def parse_submission(arguments: Sequence[str] | None) -> Submission:
 
 
 def _refuse_what_stays_here(request: Request) -> None:
-    settings, storage = request.settings, request.settings.storage or ""
+    settings = request.settings
     if settings.local or request.report_only or request.dry_run or request.print_config:
         raise SettingsError(
             "A submitted search must run on the cluster. Received: --local, --report-only, --dry-run or "
             "--print-config. They are for `python -m search.run` here."
         )
-    if request.resume:
+    if request.least_gain is not None or request.mlflow or request.as_markdown:
         raise SettingsError(
-            "A submitted search is gone on with by its name. Received: --resume. Give --name NAME and the same flags."
+            "A submitted search must only bring its run folder. Received: --fail-unless-better, --to-mlflow or "
+            "--format md. Give them to `python -m search.run --report-only runs/NAME` once the folder is here."
         )
-    if without_password(storage) != storage:
-        raise SettingsError(
-            f"--storage must have no password: everybody who sees the cluster's jobs sees their command. Received: "
-            f"{without_password(storage)}. Set PGPASSWORD or ~/.pgpass on the cluster."
-        )
+    for flag, url in (("--storage", settings.storage), ("--storage-path", settings.storage_path)):
+        if url and without_password(url) != url:
+            raise SettingsError(
+                f"{flag} must have no password: everybody who sees the cluster's jobs sees their command. Received: "
+                f"{without_password(url)}. Set PGPASSWORD or ~/.pgpass on the cluster, or give its machines a role."
+            )
 
 
 def search_flags(request: Request, storage_path: str | None = None, price: float | None = None) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cluster.check.document import DocumentError
 from cluster.client.archive import fetch
 from cluster.client.jobs import Connection, find_token, missing_token
-from cluster.client.up import ClusterFileError, Launcher
-from cluster.connect import ConnectError
+from cluster.client.up import Launcher, Tunnel
+from cluster.startable import ConnectError
 from search.command.settings import SettingsError
 from search.command.submission.flags import RUNS, Submission
 
@@ -28,14 +29,6 @@ class Remote:
     jobs: Connection
     launcher: Launcher | None = None
 
-    def storage_path(self) -> str | None:
-        """Where its nodes may keep checkpoints, if that is known."""
-        return self.launcher.storage_path() if self.launcher else None
-
-    def price(self) -> float | None:
-        """What it costs an hour (USD) with all the machines that its file allows; None where that is not known."""
-        return self.launcher.price() if self.launcher else None
-
     def start(self) -> None:
         """Start it with `ray up` unless it is up: then that would start Ray anew on its head, and end the trials."""
         if self.launcher and not self.launcher.is_up():
@@ -47,8 +40,8 @@ class Remote:
         if self.launcher and not self.launcher.is_up():
             path = self.launcher.path
             raise ConnectError(
-                f"The cluster must be up for that. Received: no head of {path} is. A search that was begun there goes "
-                f"on with the command that began it, or start it with `ray up {path}`."
+                f"The cluster must be up for that. Received: {path}, whose head is not running. To go on with a "
+                f"search, give the command that began it; to start the cluster alone: `ray up {path}`."
             )
 
     def send(self, here: Path, run: str) -> None:
@@ -73,7 +66,8 @@ class Remote:
             self.launcher.down()
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell who waits at the terminal; stdout is for data."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -106,15 +100,15 @@ def remote(submission: Submission) -> Iterator[Remote]:
     """
     if submission.cluster is None:
         address = str(submission.address)
-        yield Remote(Connection(lambda: address, find_token(None), _TO_ANSWER_SECONDS, _say))
+        yield Remote(Connection(lambda: address, find_token(None), _TO_ANSWER_SECONDS, say))
         return
     try:
         launcher = Launcher(submission.cluster)
-    except ClusterFileError as error:
+    except DocumentError as error:
         raise SettingsError(str(error)) from error
     token_file = launcher.token_file()
     token = find_token(token_file)
     if token_file is not None and token is None:
         raise missing_token(f"no token, and {submission.cluster} sends {token_file} to every node")
-    with launcher.tunnel() as tunnel:
-        yield Remote(Connection(tunnel.address, token, _THROUGH_SSH_SECONDS, _say), launcher)
+    with closing(Tunnel(launcher.path)) as tunnel:
+        yield Remote(Connection(tunnel.address, token, _THROUGH_SSH_SECONDS, say), launcher)

@@ -13,7 +13,7 @@ import pytest
 
 from cluster.client import jobs as module
 from cluster.client.jobs import Connection, Job, Jobs
-from cluster.connect import ConnectError
+from cluster.startable import ConnectError
 
 JOB = {
     "submission_id": "a",

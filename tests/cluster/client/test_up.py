@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cluster.check.document import DocumentError
 from cluster.client.jobs import find_token
-from cluster.client.up import ClusterFileError, Launcher
-from cluster.connect import ConnectError
+from cluster.client.up import Launcher
+from cluster.startable import ConnectError
 
 FILE = """\
 provider: {type: aws}
@@ -32,13 +33,15 @@ def test_the_file_says_where_checkpoints_may_lie_and_whether_a_token_travels(
     file = Launcher(written(tmp_path, FILE))
     assert file.storage_path() == "s3://bucket/path"
     assert file.token_file() == tmp_path / ".ray" / "auth_token"
-    plain = Launcher(written(tmp_path, "provider: {type: aws}\n"))
+    plain = Launcher(written(tmp_path, "# ~/.ray/auth_token is where a token would be\nprovider: {type: aws}\n"))
     assert (plain.storage_path(), plain.token_file()) == (None, None)
+    other = Launcher(written(tmp_path, FILE.replace("auth_token: ~/.ray/auth_token", "auth_token: ~/secrets/search")))
+    assert other.token_file() == tmp_path / "secrets" / "search"
 
 
 def test_every_placeholder_is_told_with_its_line_and_comments_are_none(tmp_path: Path) -> None:
     text = "# FILL-IN is yours\na: FILL-IN-user\nprovider: {type: aws}   # FILL-IN\nc: [sg-FILL-IN]\n"
-    with pytest.raises(ClusterFileError, match=r"line 2: FILL-IN-user, line 4: sg-FILL-IN\.") as refused:
+    with pytest.raises(DocumentError, match=r"line 2: FILL-IN-user, line 4: sg-FILL-IN\.") as refused:
         Launcher(written(tmp_path, text))
     assert "line 1" not in str(refused.value)
     assert "line 3" not in str(refused.value)
@@ -46,7 +49,7 @@ def test_every_placeholder_is_told_with_its_line_and_comments_are_none(tmp_path:
 
 def test_a_file_for_kuberay_is_refused_with_the_way_to_use_it() -> None:
     shipped = Path(__file__).resolve().parents[3] / "cluster" / "kuberay.yaml"
-    with pytest.raises(ClusterFileError, match=r"which is KubeRay's\. Apply it with kubectl and give --address\."):
+    with pytest.raises(DocumentError, match=r"which is KubeRay's\. Apply it with kubectl and give --address\."):
         Launcher(shipped)
 
 
