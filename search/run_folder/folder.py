@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -84,11 +84,15 @@ def run_folder(settings: Settings, *, resume: bool) -> Iterator[RunFolder]:
     """
     path = settings.run_dir().resolve()
     if not resume:
-        _make_room(path, overwrite=settings.overwrite)
-    highest_new = next((parent for parent in (*reversed(path.parents), path) if not parent.exists()), None)
+        require_free(path, overwrite=settings.overwrite)
+        if path.exists():
+            shutil.rmtree(path)
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]  # the innermost first
     try:
         path.mkdir(parents=True, exist_ok=resume)
-        _require_writable(path)
+        probe = path / ".probe"
+        probe.touch()
+        probe.unlink()
     except OSError as error:
         raise SettingsError(f"--output must name a folder that can be written. Received: {path}: {error}.") from error
     folder = RunFolder(path)
@@ -97,14 +101,11 @@ def run_folder(settings: Settings, *, resume: bool) -> Iterator[RunFolder]:
             require_space(path)
             yield folder
     finally:
-        if highest_new is not None and not folder.is_kept():
-            shutil.rmtree(highest_new)
-
-
-def _make_room(path: Path, *, overwrite: bool) -> None:
-    require_free(path, overwrite=overwrite)
-    if path.exists():
-        shutil.rmtree(path)
+        if new and not folder.is_kept():
+            shutil.rmtree(path)
+            with suppress(OSError):  # another run is in it by now
+                for parent in new[1:]:
+                    parent.rmdir()
 
 
 def require_free(path: Path, *, overwrite: bool) -> None:
@@ -124,10 +125,11 @@ def require_free(path: Path, *, overwrite: bool) -> None:
             f"A run must have a folder of its own. Received: {path}, which is not empty. "
             f"Go on with it: --resume {path.name}; or use another --name, or --overwrite."
         )
-    if not (path / "config.json").is_file() or not os.access(path, os.W_OK):
+    is_run = (path / "config.json").is_file()
+    if not is_run or not os.access(path, os.W_OK):
         raise SettingsError(
-            f"--overwrite only deletes the folder of a run. Received: {path}, which has no config.json. "
-            "Delete it yourself."
+            "--overwrite only deletes the folder of a run, and one that is yours to write. Received: "
+            f"{path}, which {'is not' if is_run else 'has no config.json'}. Delete it yourself."
         )
 
 
@@ -146,12 +148,6 @@ def _was_never_begun(path: Path) -> bool:
     """Whether all that is there is what a driver makes before config.json, which it writes before the first trial."""
     names = [entry.name for entry in path.iterdir()] if path.is_dir() else [path.name]
     return all(name in _BEFORE_CONFIG or name.startswith("study.db") for name in names) and _LOCK in names
-
-
-def _require_writable(path: Path) -> None:
-    probe = path / ".probe"
-    probe.touch()
-    probe.unlink()
 
 
 def require_space(path: Path) -> None:

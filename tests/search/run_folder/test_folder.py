@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,20 @@ def test_a_failure_before_the_search_leaves_nothing_behind(tmp_path: Path) -> No
     with pytest.raises(ZeroDivisionError), run_folder(settings(tmp_path), resume=False) as folder:
         folder.log_file().write_text(str(1 // 0), encoding="utf-8")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_before_the_search_leaves_another_run_that_began_meanwhile(tmp_path: Path) -> None:
+    other = replace(settings(tmp_path), name="other")
+
+    def begin_another_and_fail() -> None:
+        with run_folder(other, resume=False) as folder:
+            folder.write_config(other)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), run_folder(settings(tmp_path), resume=False):
+        begin_another_and_fail()
+    assert [entry.name for entry in (tmp_path / "deep" / "runs").iterdir()] == ["other"]
+    assert (tmp_path / "deep" / "runs" / "other" / "config.json").is_file()
 
 
 def test_a_failure_after_the_search_began_keeps_the_folder(tmp_path: Path) -> None:
