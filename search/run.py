@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from search.command.arguments import Request, parse
-from search.command.process.inherited import give_a_home, prepare_streams, require_backend
+from search.command.process.inherited import give_a_home, prepare_streams, require_backend, require_extras
 from search.command.process.interrupt import catch_signals
 from search.command.process.supervisor import supervised
 from search.command.settings import SettingsError, as_toml, without_password
@@ -32,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with reader_may_leave():  # of --help
             request = parse(arguments)
         everywhere = replace(request, settings=request.settings.from_anywhere())
+        require_extras(request.settings, request.mlflow)
+        if not request.print_config and request.report_only is None:
+            require_backend()
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -41,15 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     is_search = not request.dry_run and request.report_only is None
     if arguments is None and is_search and not request.settings.local:
-        return supervised(lambda: _run(everywhere, command), everywhere.settings)
-    return _run(everywhere, command)
+        return supervised(lambda: _run(everywhere, command, is_search=True), everywhere.settings)
+    return _run(everywhere, command, is_search=is_search)
 
 
-def _run(request: Request, command: str) -> int:
-    is_search = not request.dry_run and request.report_only is None
+def _run(request: Request, command: str, *, is_search: bool) -> int:
     try:
-        if request.report_only is None:
-            require_backend()
         if is_search:
             catch_signals()  # what follows takes a second to load
         if is_search and request.verbosity >= 0:
@@ -58,9 +58,6 @@ def _run(request: Request, command: str) -> int:
         from search.session.session import run_session
 
         return run_session(request, command)
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt as error:
         nothing = "\nnothing was kept: no trial had begun" if is_search else ""
         print(f"{str(error) or 'interrupted'}{nothing}", file=sys.stderr)

@@ -16,7 +16,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from search.command.settings import Settings, SettingsError, counted, read_run
+from search.command.earlier_run import find_run, runs_in
+from search.command.settings import HIDDEN_PASSWORD, Settings, SettingsError, counted, read_run
 
 if TYPE_CHECKING:
     from search.study.storage.overview import Overview, Training
@@ -85,30 +86,32 @@ def _places(asked: argparse.Namespace) -> list[_Place]:
     """The studies that are asked for."""
     if asked.watch and (asked.json or asked.all or not sys.stdout.isatty()):
         raise SettingsError(
-            "--watch shows one run on a terminal. Received: with --json, --all, or output that is no terminal. "
-            "Leave it out."
+            "--watch shows one run on a terminal. Received: with --json, with --all, or with output that is no "
+            "terminal. Leave out --watch."
         )
     if asked.storage:
         Settings(name="any", storage=asked.storage)  # refuses what is no database's URL
         return _stored(asked.storage, asked.run and Path(asked.run).name, every=asked.all)
     output = Path(asked.output)
-    if asked.run:
-        folders = [folder for folder in (Path(asked.run), output / asked.run) if (folder / _CONFIG).is_file()][:1]
-    else:
-        configs = sorted(output.glob(f"*/{_CONFIG}"), key=lambda file: file.stat().st_mtime)
-        folders = [file.parent for file in configs][0 if asked.all else -1 :]
-    if not folders:
-        raise SettingsError(
-            f"A run must be there to be shown. Received: {asked.run or 'none'} in {output}. "
-            "Name a run's folder, or --output, or --storage."
-        )
-    return [_place(folder) for folder in folders]
+    if not asked.all:
+        return [_place(find_run(asked.run or "latest", output, "RUN"))]
+    places = []
+    for folder in runs_in(output):
+        try:
+            places.append(_place(folder))
+        except SettingsError as error:
+            _leave_out(folder.name, error)
+    return places
+
+
+def _leave_out(name: str, error: Exception) -> None:
+    print(f"left out: {name}: {error}", file=sys.stderr)
 
 
 def _place(folder: Path) -> _Place:
     settings = read_run(folder / _CONFIG)
     url = settings.get("storage")
-    if url and ":***@" in url:
+    if url and HIDDEN_PASSWORD.search(url):
         raise SettingsError(f"The password of --storage is not kept. Received: {url}. Give --storage, with it.")
     return _Place(settings["name"], url, folder / "study.db")
 
@@ -139,7 +142,16 @@ def _read(place: _Place) -> Overview:
 
 
 def _show(places: Sequence[_Place], *, as_json: bool, is_list: bool) -> int:
-    seen = [_read(place) for place in places]
+    from search.worker.faults import StorageError
+
+    seen = []
+    for place in places:
+        try:
+            seen.append(_read(place))
+        except StorageError as error:
+            if not is_list:
+                raise
+            _leave_out(place.name, error)
     if as_json:
         print(json.dumps([asdict(each) for each in seen] if is_list else asdict(seen[0]), indent=1))
     elif is_list:

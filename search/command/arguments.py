@@ -14,14 +14,8 @@ from typing import Any, Final, NoReturn
 from search.command.earlier_run import find_run, settings_of
 from search.command.flags import command_line
 from search.command.no_effect import refuse_what_has_no_effect, refuse_what_one_process_ignores
-from search.command.process.inherited import require_extras
 from search.command.ranges import parse_space, read_config, read_space
-from search.command.settings import (
-    Settings,
-    SettingsError,
-    did_you_mean,
-    read_file,
-)
+from search.command.settings import HIDDEN_PASSWORD, Settings, SettingsError, did_you_mean, read_file
 
 _RUNS: Final = "runs"  # the default of --output
 
@@ -73,6 +67,8 @@ def parse(arguments: Sequence[str] | None, refuse: Callable[[str], NoReturn] | N
     flags["warm_start"] = tuple(dict.fromkeys(flags["warm_start"] or ())) or None
     given = {field.name: flags[field.name] for field in fields(Settings) if flags[field.name] is not None}
     file = read_file(flags["config"]) if flags["config"] else {}
+    if "add_config" in file:
+        file["add_config"] = tuple(map(read_config, file["add_config"]))
     refuse_what_has_no_effect(flags, given)
     output = Path(flags["output"] or _RUNS)
     run = _run_to_resume(flags, output) if flags["resume"] else {}
@@ -84,7 +80,6 @@ def parse(arguments: Sequence[str] | None, refuse: Callable[[str], NoReturn] | N
     refuse_what_one_process_ignores(settings, given, file)
     _require_password(settings)
     _require_earlier(settings, run)
-    require_extras(settings, flags["to_mlflow"])
     return Request(
         settings=settings,
         given=frozenset(given | file),
@@ -152,5 +147,5 @@ def _require_earlier(settings: Settings, run: Mapping[str, Any]) -> None:
 def _require_password(settings: Settings) -> None:
     """config.json has no password in it."""
     for flag, url in (("--storage", settings.storage), ("--storage-path", settings.storage_path)):
-        if url and re.search(r":\*{3}@|=\*{3}", url):
+        if url and HIDDEN_PASSWORD.search(url):
             raise SettingsError(f"The password of {flag} is not kept. Received: {url}. Give {flag} again, with it.")

@@ -11,13 +11,18 @@ _CONFIG: Final = "config.json"
 _MARKS: Final = (_CONFIG, "outcome.json", "state.json")  # older runs have no settings of their own
 
 
+def runs_in(output: Path) -> list[Path]:
+    """The runs in a folder, the one that was begun last at the end."""
+    return [file.parent for file in sorted(output.glob(f"*/{_CONFIG}"), key=lambda file: file.stat().st_mtime)]
+
+
 def find_run(asked: str, output: Path, flag: str) -> Path:
     """The folder `asked`, else the run of that name in `output`; "latest" is the run there that was begun last.
 
     Raises:
         SettingsError: when there is none.
     """
-    known = [file.parent for file in sorted(output.glob(f"*/{_CONFIG}"), key=lambda file: file.stat().st_mtime)]
+    known = runs_in(output)
     if asked == "latest" and known:
         return known[-1]
     if asked == "latest":

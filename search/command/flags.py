@@ -27,7 +27,8 @@ examples:
   python -m search.run --report-only runs/NAME         build a run's report again
 
 exit codes: 0 done · 1 a fault of ours · 2 usage, or a study of other terms · 3 no trial came to its end, or too
-            many failed · 4 data, storage, cluster · 5 another driver has the study · 6 --fail-unless-better: it is not
+            many failed · 4 data, storage, cluster · 5 another driver has the study · 6 the tuned
+            model is not better (--fail-unless-better)
             129 the terminal was closed, 130 Ctrl-C, 143 SIGTERM: resumable
 """
 

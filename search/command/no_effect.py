@@ -16,7 +16,7 @@ def refuse_what_has_no_effect(flags: Mapping[str, Any], given: Mapping[str, Any]
     Raises:
         SettingsError: when there is one.
     """
-    others = [*(given.keys() - {"output"}), *(name for name in ("resume", "config") if flags[name])]
+    others = [*(given.keys() - {"output", "storage"}), *(name for name in ("resume", "config") if flags[name])]
     if flags["report_only"] and others:
         _refuse(others, "--report-only", "only builds a report again")
     if flags["calibrate"] and not flags["dry_run"]:
@@ -37,5 +37,6 @@ def refuse_what_one_process_ignores(settings: Settings, given: Mapping[str, Any]
 def _refuse(names: Sequence[str], flag: str, why: str) -> NoReturn:
     shown = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(names))
     raise SettingsError(
-        f"{flag} {why}: other flags have no effect. Received: with {shown}. Leave out one or the other."
+        f"{flag} {why}: what is given beside it would have no effect. Received: with {shown}. "
+        "Leave out one or the other."
     )

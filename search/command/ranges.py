@@ -44,7 +44,7 @@ class Range:
     def __str__(self) -> str:
         if self.choices:
             return " | ".join(_word(choice) for choice in self.choices)
-        more = ", log" if self.log else f", step {self.step:g}" if self.step else ""
+        more = ", log" if self.log else f", step {self.step:.15g}" if self.step else ""
         return f"{_word(self.low)} to {_word(self.high)}{more}"
 
 
@@ -105,6 +105,8 @@ def parse_space(lines: Sequence[str]) -> dict[str, Range]:
         if not equals:
             raise SettingsError(f"A hyperparameter is set by NAME=VALUE. Received: {line}.")
         ranges[name] = parse_range(name, text)
+    if COST in ranges and "base_filters" in ranges:
+        raise SettingsError(f"base_filters follows from {COST}. Received: both. Give one of them.")
     return ranges
 
 
@@ -117,20 +119,16 @@ def _parsed(name: str, text: str) -> Range:
     if kind in (bool, str):
         raise ValueError(f"{name} has no order")
     low, high = (_value(name, kind, match[end]) for end in ("low", "high"))
-    step = float(match["step"] or 0)
-    if not (low < high and step >= 0 and (low > 0 or not match["log"])):
+    step = kind(match["step"] or 0)
+    if not (low < high and (step > 0 or not match["step"]) and (low > 0 or not match["log"])):
         raise ValueError("LOW must be less than HIGH, STEP more than 0, and LOW more than 0 with log")
     return Range(low=low, high=high, step=step, log=bool(match["log"]))
 
 
 def _value(name: str, kind: type, word: str) -> Any:
-    if kind is bool:
-        value: Any = {"true": True, "false": False}.get(word.lower(), word)
-    else:
-        value = kind(word.replace("_", "") if kind is int else word)
-    if name == COST:
-        return value
-    check_value(STANDS_FOR.get(name, name), value)
+    value: Any = {"true": True, "false": False}.get(word.lower(), word) if kind is bool else kind(word)
+    if name != COST:
+        check_value(STANDS_FOR.get(name, name), value)
     return value
 
 
@@ -141,4 +139,4 @@ def _text(value: object) -> str:
 def _word(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else f"{value:_}" if isinstance(value, int) else str(value)
+    return f"{value:.15g}" if isinstance(value, float) else f"{value:_}" if isinstance(value, int) else str(value)

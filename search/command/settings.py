@@ -29,6 +29,14 @@ _STORAGE: Final = re.compile(r"sqlite:///.+|postgresql(\+\w+)?://.+", re.DOTALL)
 _SQLITE: Final = "sqlite:///"
 _PATHS: Final = ("output", "data", "data_dir", "storage", "storage_path")
 # A parameter of a URL that is a password or a key. SQLAlchemy decodes its name, so any letter may stand there as %70.
+_KINDS: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text in quotes",
+    "tuple[str, ...]": "a list of texts in quotes",
+}
+HIDDEN_PASSWORD: Final = re.compile(r":\*{3}@|=\*{3}")  # as `without_password` leaves it
 _SECRET: Final = re.compile(r"([?&;][^=&;]*(?:pass|pwd|secret|token|%)[^=&;]*=)[^&;]+", re.IGNORECASE)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MOST_SECONDS: Final = 3650 * 86_400  # a timer of the system takes no more than 292 years
@@ -275,7 +283,8 @@ def _checked_value(name: str, value: Any, kind: str, path: Path) -> Any:
     if accepted.startswith("tuple") and isinstance(value, list) and all(isinstance(each, str) for each in value):
         return tuple(value)
     if type(value).__name__ not in accepted and not (type(value) is int and "float" in accepted):
-        raise SettingsError(f"{name} in {path} must be of type {accepted}. Received: {value!r}.")
+        wanted = _KINDS[accepted.removesuffix(" | None")]
+        raise SettingsError(f"{name} in {path} must be {wanted}. Received: {value!r}.")
     return value
 
 

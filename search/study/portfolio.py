@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from fashion_model.config import TrainConfig
-from search.command.settings import Settings
+from fashion_model.config import ConfigError, TrainConfig
+from fashion_model.network import network_of
+from search.command.settings import Settings, SettingsError
 from search.study.space import Space
 from search.study.study import KnownPoint
 
@@ -37,9 +38,17 @@ def known_points(settings: Settings, space: Space) -> Iterator[KnownPoint]:
     """What to try after the reference: what the user adds, then the portfolio, as wide as the space allows.
 
     The portfolio is left out where its curves say nothing: on other images, or in a space of the user's own.
+
+    Raises:
+        SettingsError: when what the user adds is no network for these images.
     """
     for added in settings.add_config:
-        yield KnownPoint("added", TrainConfig.from_dict(json.loads(added)))
+        own = TrainConfig.from_dict(json.loads(added))
+        try:
+            network_of(own, space.task)
+        except ConfigError as error:
+            raise SettingsError(f"--add-config must be a network for the images. Received: {added}: {error}") from error
+        yield KnownPoint("added", own)
     if settings.start_with == "portfolio" and not settings.data and not settings.space:
         for good in PORTFOLIO:
             if config := space.scaled(TrainConfig(**good)):

@@ -140,6 +140,12 @@ def test_flags_that_have_no_effect_together_are_refused(flags: list[str], messag
         parse(flags)
 
 
+def test_a_report_may_need_the_database_with_its_password(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    asked = parse(["--report-only", str(tmp_path), "--storage", "postgresql://me:secret@host/db"])
+    assert asked.settings.storage == "postgresql://me:secret@host/db"
+
+
 @pytest.mark.parametrize("flags", [["--dry-run", "--print-config"], ["--report-only", "r", "--dry-run"], ["-q", "-v"]])
 def test_flags_that_contradict_each_other_are_refused(flags: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -46,12 +46,34 @@ def test_every_line_of_the_default_space_says_itself(line: str) -> None:
         ("batch_norm=maybe", r"`batch_norm` must be of type bool"),
         ("padding=same to valid", "padding has no order"),
         ("batch_size=many", r"batch_size must be \"LOW to HIGH\".* Received: many"),
+        ("conv_dropout=0 to 0.5, step 0", "STEP more than 0"),
+        ("base_filters=8 to 64, step 1.5", "invalid literal for int"),
         ("batch_size", r"set by NAME=VALUE\. Received: batch_size"),
     ],
 )
 def test_what_is_no_range_is_refused_with_what_to_write(line: str, match: str) -> None:
     with pytest.raises(SettingsError, match=match):
         parse(["--fix", line])
+
+
+def test_filters_and_the_cost_that_they_follow_from_cannot_both_be_given() -> None:
+    with pytest.raises(SettingsError, match=r"base_filters follows from multiply_adds\. Received: both"):
+        parse(["--fix", "base_filters=32", "--fix", "multiply_adds=1000000 to 5000000"])
+
+
+@pytest.mark.parametrize(
+    "value", ["0.0012345678", "0.9999999", "1e-05 to 0.0012345678, log", "0 to 0.3, step 0.012345678"]
+)
+def test_a_number_of_a_file_keeps_its_digits(value: str, tmp_path: Path) -> None:
+    (tmp_path / "space.toml").write_text(f'weight_decay = "{value}"\n', encoding="utf-8")
+    assert read_space(tmp_path / "space.toml") == (f"weight_decay = {value}",)
+
+
+def test_a_configuration_that_a_file_of_settings_names_is_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("dense_units = 64\n", encoding="utf-8")
+    (tmp_path / "settings.toml").write_text(f'add_config = ["{tmp_path}/mine.toml"]\n', encoding="utf-8")
+    settings = parse(["--config", str(tmp_path / "settings.toml")]).settings
+    assert settings.add_config == ('{"dense_units": 64}',)
 
 
 def test_a_file_of_ranges_and_fixed_values_become_settings_that_a_file_keeps(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_the_settings_of_a_run_read_back_as_the_same_settings(tmp_path: Path) ->
         ('{"trials": 7', r"A run's settings must be readable\. Received: .*config\.json"),
         ("[1]", r"A run's settings must be a JSON object\. Received: .*: \[1\]\."),
         ('{"trialz": 7}', r"must only name settings\. Received: trialz"),
-        ('{"trials": "seven"}', r"trials in .* must be of type int\. Received: 'seven'\."),
+        ('{"trials": "seven"}', r"trials in .* must be a whole number\. Received: 'seven'\."),
     ],
 )
 def test_damaged_settings_of_a_run_are_refused_with_the_reason(content: str, message: str, tmp_path: Path) -> None:
@@ -139,13 +139,13 @@ def test_a_file_may_write_dashes_or_underscores(tmp_path: Path) -> None:
         ("trialz = 3\n", r"must only name settings. Received: trialz. Did you mean trials\? See --print-config."),
         ("time-budgt = 3\n", r"Received: time_budgt. Did you mean time_budget\? See"),
         ("zzz = 3\n", r"Received: zzz. See --print-config."),
-        ("cpus_per_trial = true\n", r"cpus_per_trial in .* must be of type float \| None. Received: True."),
-        ("gpus_per_trial = false\n", r"gpus_per_trial in .* must be of type float \| None. Received: False."),
-        ("time_budget = true\n", r"time_budget in .* must be of type float \| None. Received: True."),
+        ("cpus_per_trial = true\n", r"cpus_per_trial in .* must be a number. Received: True."),
+        ("gpus_per_trial = false\n", r"gpus_per_trial in .* must be a number. Received: False."),
+        ("time_budget = true\n", r"time_budget in .* must be a number. Received: True."),
         ("trial_timeout = '2 h'\n", r"A duration must be like .*, 1h30m or 1d. Received: 2 h."),
-        ("trials = 'three'\n", r"trials in .* must be of type int. Received: 'three'."),
-        ("trials = 3.5\n", r"trials in .* must be of type int. Received: 3.5."),
-        ("trials = true\n", r"trials in .* must be of type int. Received: True."),
+        ("trials = 'three'\n", r"trials in .* must be a whole number. Received: 'three'."),
+        ("trials = 3.5\n", r"trials in .* must be a whole number. Received: 3.5."),
+        ("trials = true\n", r"trials in .* must be a whole number. Received: True."),
         ("trials = \n", r"--config must name a readable TOML file"),
     ],
 )

@@ -215,8 +215,8 @@ def test_a_study_of_an_older_version_is_shown_without_a_driver(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["nowhere"], 2, "A run must be there to be shown. Received: nowhere in"),
-        (["--watch"], 2, "--watch shows one run on a terminal. Received: with --json, --all, or output that is no"),
+        (["nowhere"], 2, "RUN must name a run's folder. Received: nowhere"),
+        (["--watch"], 2, "--watch shows one run on a terminal. Received: with --json, with --all, or with output"),
         (["s", "--storage", "sqlite:////nowhere/study.db"], 4, "Received: no file /nowhere/study.db"),
     ],
 )
@@ -225,6 +225,24 @@ def test_what_cannot_be_shown_is_refused(
 ) -> None:
     assert status.main([*arguments, "--output", str(tmp_path)]) == code
     assert said in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_read_hides_no_other(
+    folder: Path, run_trial: RunTrial, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_trial(open_study(spec_in(Database(sqlite_url(folder / "study.db")), folder), Watcher()), [0.5, 0.8])
+    for name, storage in (
+        ("hidden", "postgresql://me:***@host/db"),
+        ("token", "sqlite:///x.db?token=***"),
+        ("gone", None),
+    ):
+        (tmp_path / name).mkdir()
+        RunFolder(tmp_path / name).write_config(Settings(name=name, output=str(tmp_path), storage=storage))
+    assert status.main(["--all", "--json", "--output", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert [seen["study"] for seen in json.loads(out)] == ["s"]
+    assert sorted(line.split(": ")[1] for line in err.splitlines()) == ["gone", "hidden", "token"]
+    assert status.main(["gone", "--output", str(tmp_path)]) == 4
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -138,6 +138,11 @@ def test_one_cluster_must_be_named(words: list[str], received: str) -> None:
         parse_submission(words)
 
 
+def test_what_the_search_needs_must_be_on_the_cluster_and_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.command.process.inherited.find_spec", lambda name: None)
+    assert parse_submission([*HERE, "--sampler", "gp"]).request.settings.sampler == "gp"
+
+
 def test_an_address_of_ray_itself_is_refused_and_the_other_command_named() -> None:
     with pytest.raises(
         SettingsError, match=r"--address must be that of Ray Jobs.*Received: 10\.0\.0\.1:6379.*search\.run"
