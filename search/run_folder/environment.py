@@ -34,7 +34,9 @@ def environment(size: ClusterSize) -> Environment:
 
 
 def _commit() -> str:
-    """The project's commit, with a + where files differ from it; empty without Git or outside a repository."""
+    """The project's commit, with a + where files differ from it; empty without Git, or where this is no checkout."""
+    if not (_LOCK.parent / ".git").exists():
+        return ""  # installed: a repository around it is another project's
     asked = ("git", "rev-parse", "HEAD"), ("git", "status", "--porcelain", "--untracked-files=no")
     try:
         commit, changes = (

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from html import escape
 from pathlib import Path
@@ -25,7 +25,7 @@ from search.command.settings import Settings
 if TYPE_CHECKING:
     from reports.records import SearchOutcome
 
-_WITH_RESUME: Final = frozenset({"trials", "storage"})  # the rest is as it was; no password of --storage is kept
+_WITH_RESUME: Final = frozenset({"trials", "storage", "storage_path"})  # the rest is as it was; no password is kept
 _LAST_LINES: Final = 20
 _INTERRUPTED: Final = 130
 
@@ -73,7 +73,11 @@ def run_search(settings: Settings, *, resume: bool = False) -> FoundBest:
     Raises:
         SearchFailed: when the command ends early, or is ended.
     """
-    with _started(_flags(settings, resume=resume)) as process:
+    command = [sys.executable, "-m", "search.run", *_flags(settings, resume=resume)]
+    # a session of its own: Ctrl-C in a terminal would reach the search twice
+    with subprocess.Popen(  # noqa: S603 - Python itself
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         last_lines, is_interrupted = _follow(process)
         found = process.stdout.read() if process.stdout else ""
     if process.returncode == _INTERRUPTED or (is_interrupted and process.returncode):
@@ -84,14 +88,6 @@ def run_search(settings: Settings, *, resume: bool = False) -> FoundBest:
 
     folder = settings.run_dir().resolve()
     return FoundBest(folder, load_outcome(folder / "outcome.json"), found.splitlines()[0])
-
-
-def _started(flags: Iterable[str]) -> subprocess.Popen[str]:
-    """The command, in a session of its own: Ctrl-C in a terminal would reach the search twice."""
-    command = [sys.executable, "-m", "search.run", *flags]
-    return subprocess.Popen(  # noqa: S603 - Python itself
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
 
 
 def _row(model: str, accuracies: list[float]) -> str:

@@ -16,7 +16,7 @@ from typing import Final
 
 from cluster.resources import ClusterSize, TrialResources
 from fashion_model.task import Task
-from reports.records import RecordError, SearchOutcome, load_outcome
+from reports.records import Environment, RecordError, SearchOutcome, load_outcome
 from search.command.settings import Settings
 from search.run_folder.environment import environment
 from search.stages.budget import START_SECONDS
@@ -62,7 +62,8 @@ class Forecast:
 def forecast(job: Job) -> Forecast | None:
     """The forecast by the most similar run in the folder of runs; None where no run is similar enough."""
     outcomes = [(path, outcome, _ratio(job, outcome)) for path, outcome in _outcomes(Path(job.settings.output))]
-    similar = [each for each in outcomes if _is_similar(job, each[1], each[2])]
+    here = environment(job.size)
+    similar = [each for each in outcomes if _is_similar(job, here, each[1], each[2])]
     if not similar:
         return None
     path, outcome, ratio = min(similar, key=lambda each: abs(math.log(each[2])) + _other_count(job, each[1]))
@@ -98,8 +99,8 @@ def _ratio(job: Job, outcome: SearchOutcome) -> float:
     return job.images * job.settings.epochs / (images * float(outcome.settings["epochs"]))
 
 
-def _is_similar(job: Job, outcome: SearchOutcome, ratio: float) -> bool:
-    here, there = environment(job.size), outcome.environment
+def _is_similar(job: Job, here: Environment, outcome: SearchOutcome, ratio: float) -> bool:
+    there = outcome.environment
     settings = job.settings.to_dict()
     return (
         1 / _SIMILAR <= ratio <= _SIMILAR

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -20,14 +20,18 @@ from fashion_model.data.splits import load_training
 from fashion_model.task import FASHION_MNIST, Task
 from search.command.settings import Settings, SettingsError, as_toml, counted
 from search.run_folder.earlier import Earlier, read_earlier
-from search.run_folder.folder import require_free, require_idle, require_space
+from search.run_folder.folder import RunFolder, require_free, require_idle, require_space
+from search.session.calibration import calibrated
 from search.session.forecast import Forecast, Job, StageForecast, forecast
 from search.stages.budget import own_cores, require_enough_time
 from search.stages.data import named_source
 from search.stages.finalists import most_trainings
+from search.study.open_study import FixedSettings
+from search.study.portfolio import known_points
 from search.study.space import Space
-from search.study.storage.database import Database
+from search.study.storage.database import Database, sqlite_url
 from search.study.storage.lock import StudyLock
+from search.study.storage.overview import opened, read_study
 from search.worker.checkpoints import CheckpointStore
 from search.worker.faults import StorageError
 
@@ -46,31 +50,35 @@ def rehearse(settings: Settings, *, resume: bool, calibrate: bool = False) -> st
     require_enough_time(settings, images, own_cores(settings), task)
     _require_storage(settings)
     lines = [as_toml(settings), f"# {'goes on with' if resume else 'would make'} {path}", f"# data: {data}"]
-    lines += [f"# space: {name}: {words}" for name, words in Space.of(settings, task).in_words().items()]
-    if settings.warm_start and not resume:
-        lines.append(f"# {_warm_start(settings, task, split)}")
     notes: list[str] = []
     address = LOCAL if settings.local else choose_address(settings.address, notes.append)
+    place = _place(settings) if address == LOCAL else None
+    if place and place[1].gpus and settings.size is None:
+        settings = replace(settings, size="medium")  # as the search does, once it knows what a trial takes
+    space = Space.of(settings, task)
+    if resume and split:
+        _require_same_settings(settings, FixedSettings.of(settings, split, task), path)
+    tuple(known_points(settings, space))  # what the user adds may be no network for these images
+    lines += [f"# space: {name}: {words}" for name, words in space.in_words().items()]
+    if settings.warm_start and not resume:
+        lines.append(f"# {_warm_start(settings, task, split)}")
     lines += [f"# {note.strip()}" for note in notes]
-    if address != LOCAL:
+    if place is None:
         lines.append(f"# place: the cluster at {address}; what fits there is known once it is joined")
     else:
-        size, each, concurrent = _place(settings)
+        size, each, concurrent = place
         gpus = f" and {counted(each.gpus, 'GPU')}" if each.gpus else ""
         lines.append(f"# place: this machine, {counted(each.cpus, 'CPU')}{gpus} a trial, {concurrent} at a time")
         job = Job(settings, images, task, size, each, concurrent)
-        found = _calibrated(job) if calibrate else forecast(job)
+        found = calibrated(job) if calibrate else forecast(job)
         lines += [f"# {line}" for line in (_shown(found) if found else [_NO_BASIS])]
     return "\n".join([*lines, *_trainings(settings)])
 
 
-_NO_BASIS: Final = "time: no forecast: no run of about this size has ended on a machine like this one; see --calibrate"
-
-
-def _calibrated(job: Job) -> Forecast:
-    from search.session.calibration import calibrated  # with Optuna
-
-    return calibrated(job)
+_NO_BASIS: Final = (
+    "time: not known, as no run of about this size has ended on a machine like this one; --calibrate measures it in "
+    "half a minute"
+)
 
 
 def _trainings(settings: Settings) -> Iterator[str]:
@@ -124,6 +132,11 @@ def _require_folder(path: Path, settings: Settings, *, resume: bool) -> None:
     if not _is_writable(path):
         raise SettingsError(f"--output must name a folder that can be written. Received: {path}: {nearest} cannot be.")
     require_space(nearest)
+
+
+def _require_same_settings(settings: Settings, fixed: FixedSettings, path: Path) -> None:
+    with opened(Database(settings.storage or sqlite_url(RunFolder(path).study_file()))) as storage:
+        fixed.require_of(settings.name, read_study(storage, settings.name).fixed)
 
 
 def _require_storage(settings: Settings) -> None:

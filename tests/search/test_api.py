@@ -33,6 +33,17 @@ def test_the_package_and_what_it_offers_load_nothing_heavy() -> None:
     assert HEAVY & set(loaded.stdout.split()) == set()
 
 
+def test_what_is_kept_without_its_password_is_given_again() -> None:
+    settings = Settings(name="a", seed=9, storage="sqlite:///a.db", storage_path="s3://key:secret@bucket/path")
+    flags = list(_flags(settings, resume=True))
+    assert flags == [
+        "--resume=runs/a",
+        "--trials=50",
+        "--storage=sqlite:///a.db",
+        f"--storage-path={settings.storage_path}",
+    ]
+
+
 def test_what_the_package_does_not_offer_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'search' has no attribute 'run_all'"):
         search.run_all  # noqa: B018

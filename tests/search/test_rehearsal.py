@@ -12,10 +12,15 @@ from fashion_model.config import REFERENCE
 from fashion_model.data import __main__ as make_data
 from fashion_model.data.published import find_source
 from fashion_model.data.splits import load_training
+from fashion_model.task import FASHION_MNIST
 from search.command.settings import Settings
 from search.run import main
-from search.study.storage.lock import only_driver
+from search.session.rehearsal import _NO_BASIS
+from search.study.open_study import StudySpec, open_study
+from search.study.storage.database import Database, sqlite_url
+from search.study.storage.lock import StudyLock, only_driver
 
+from .conftest import Watcher
 from .run_folder.test_earlier import OTHER, OUTSIDE, make_earlier_run
 from .test_resume_arguments import make_run
 
@@ -48,12 +53,45 @@ def test_it_says_what_would_be_done_and_does_nothing(real_data: str, capsys: pyt
         f"# would make {Path.cwd()}/runs/n",
         "# space: batch_size: 32 | 64 | 128",
         "# place: this machine, 1 CPU a trial, 1 at a time",
-        "# time: no forecast: no run of about this size has ended on a machine like this one; see --calibrate",
+        f"# {_NO_BASIS}",
         f"# up to 8 trials of at most 3 epochs, in {Path.cwd()}/runs/n",
         "# then up to 12 trainings of finalists and 4 of reference and best, 3 epochs each",
     ):
         assert line in out.splitlines()
     assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.parametrize("added", ['{"conv_blocks": 4}', '{"conv_blocks": 3, "kernel_size": 5}'])
+def test_a_configuration_of_ones_own_that_leaves_no_pixel_is_refused(
+    added: str, real_data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, err = refused(capsys, "--add-config", added, "--data-dir", real_data)
+    assert code == 2
+    assert f"error: --add-config must be a network for the images. Received: {added}: " in err
+
+
+def test_with_gpus_it_shows_the_space_that_a_run_on_them_has(
+    real_data: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("search.session.rehearsal.gpus_here", lambda: 1)
+    for flags, most in (([], "60_000_000"), (["--size", "small"], "10_000_000"), (["--local"], "10_000_000")):
+        assert main(["--dry-run", *flags, "--data-dir", real_data]) == 0
+        assert f"# space: multiply_adds: 2_631_040 to {most}, log" in capsys.readouterr().out.splitlines()
+
+
+def test_other_settings_than_the_studys_are_refused_before_it_is_gone_on_with(
+    real_data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = Settings(name="a", size="small", train_size=300)
+    folder = make_run(begun)
+    database = Database(sqlite_url(folder / "study.db"))
+    split = load_training(find_source(Path(real_data)), seed=0, size=300).sha256
+    open_study(StudySpec.of(begun, StudyLock(database, "a"), folder, split, FASHION_MNIST), Watcher()).close()
+    again = ["--dry-run", "--resume", "a", "--data-dir", real_data]
+    assert main(again) == 0
+    capsys.readouterr()
+    assert main([*again, "--seed", "9"]) == 2
+    assert "\n  seed: 0 in the study, 9 now\n" in capsys.readouterr().err
 
 
 def test_it_says_from_how_many_trials_of_earlier_runs_it_would_learn(

@@ -29,6 +29,21 @@ def test_a_processor_without_a_name_is_told_by_none() -> None:
     assert processor("processor : 0\nFeatures : fp asimd\n") == ""
 
 
+def test_where_the_project_is_installed_the_repository_around_it_is_not_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for words in (
+        ["init", "-q"],
+        ["-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "--allow-empty", "-m", "m"],
+    ):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)  # noqa: S607
+    (tmp_path / "site-packages").mkdir()
+    monkeypatch.setattr("search.run_folder.environment._LOCK", tmp_path / "site-packages" / "requirements.lock")
+    assert environment(ClusterSize(1.0, 0.0, 1)).commit == ""
+    monkeypatch.setattr("search.run_folder.environment._LOCK", tmp_path / "requirements.lock")
+    assert len(environment(ClusterSize(1.0, 0.0, 1)).commit) == 40
+
+
 def test_the_commit_and_the_locks_hash_are_those_of_the_repository() -> None:
     root = Path(__file__).parents[3]
     found = environment(ClusterSize(cpus=1.0, gpus=0.0, gpu_model="", nodes=1))
