@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from types import MappingProxyType
 from typing import Final
 
 from fashion_model.config import REFERENCE, ConfigError, TrainConfig
@@ -28,16 +27,14 @@ from search.worker.seeds import Stream, derive_each
 from search.worker.training_run import FinishedTraining, Images
 
 # What makes sense only with another setting, or means something else with another value of it, changes with it
-_FOLLOW: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "optimizer": ("learning_rate", "momentum", "weight_decay"),
-        "schedule": ("warmup_fraction",),
-        "dense_layers": ("dense_units", "dense_dropout"),
-        "base_filters": ("filter_growth",),
-        "padding": ("residual",),
-        "use_ema": ("ema_momentum",),
-    }
-)
+_FOLLOW: Final[Mapping[str, tuple[str, ...]]] = {
+    "optimizer": ("learning_rate", "momentum", "weight_decay"),
+    "schedule": ("warmup_fraction",),
+    "dense_layers": ("dense_units", "dense_dropout"),
+    "base_filters": ("filter_growth",),
+    "padding": ("residual",),
+    "use_ema": ("ema_momentum",),
+}
 _TREES: Final = 100
 
 Predict = Callable[[Sequence[TrainConfig]], Sequence[float]]
@@ -52,16 +49,18 @@ def ablate(run: Run, trainer: Trainer, splits: TrainingSplits, best: Finalist) -
     points = path(best.config, surrogate(run.trials, run.settings.epochs), run.task)
     if size.steps < len(points):
         points = [*points[: size.steps], best.config]
-    assignments = [_assignments(run, splits, config, seeds) for config, seeds in _to_train(run, points, size)]
+    configs = (REFERENCE, *points)
+    known = [_known_values(run, config) for config in configs]
+    most = [*[size.seeds] * len(points), 0]  # the race has trained the winner
+    assignments = [_assignments(run, splits, *each) for each in zip(configs, known, most, strict=True)]
     total = sum(map(len, assignments))
     run.progress.say(f"  which change mattered: {counted(len(points), 'step')}, {counted(total, 'training')}")
     with run.progress.counting(total, stage=run.stage):
         every = [assignment for of_one in assignments for assignment in of_one]
         results = iter(trainer.run(every, lambda: Images(splits.train, splits.validation), run.count_trainings()))
-    known = [_reference_values(run.trials), *[()] * (len(points) - 1), _fresh_values(run, best)]
     run.ablation = tuple(
         _step(config, values, [next(results) for _ in of_one])
-        for config, values, of_one in zip((REFERENCE, *points), known, assignments, strict=True)
+        for config, values, of_one in zip(configs, known, assignments, strict=True)
     )
 
 
@@ -119,20 +118,19 @@ def surrogate(trials: Sequence[TrialRecord], epochs: int) -> Predict:
     return lambda configs: [float(value) for value in forest.predict([(*c.as_numbers(), epochs) for c in configs])]
 
 
-def _to_train(run: Run, points: Sequence[TrainConfig], size: Ablation) -> Iterator[tuple[TrainConfig, int]]:
-    """The reference, each point and the winner, with the number of seeds that each is to be trained on."""
-    yield REFERENCE, size.seeds - len(_reference_values(run.trials))
-    yield from ((config, size.seeds) for config in points[:-1])
-    yield points[-1], 0
-
-
-def _assignments(run: Run, splits: TrainingSplits, config: TrainConfig, seeds: int) -> list[Assignment]:
-    """Terms and seeds are those of the finalists, so that what is a finalist too is not trained twice."""
-    data, epochs = f"validation of split {splits.sha256}", run.settings.epochs
+def _assignments(
+    run: Run, splits: TrainingSplits, config: TrainConfig, known: Sequence[float], seeds: int
+) -> list[Assignment]:
+    """As many trainings as `seeds` lack of the values that are known, on the seeds that come after the race's."""
+    data, epochs, raced = f"validation of split {splits.sha256}", run.settings.epochs, len(_fresh_values(run, config))
     return [
         outside_the_study("ablation", config, epochs, seed, data=data, keep_model=False)
-        for seed in derive_each(run.settings.seed, Stream.FINALIST, seeds)
+        for seed in derive_each(run.settings.seed, Stream.FINALIST, raced + max(0, seeds - len(known)))[raced:]
     ]
+
+
+def _known_values(run: Run, config: TrainConfig) -> tuple[float, ...]:
+    return (*(_reference_values(run.trials) if config == REFERENCE else ()), *_fresh_values(run, config))
 
 
 def _reference_values(trials: Sequence[TrialRecord]) -> tuple[float, ...]:
@@ -140,8 +138,10 @@ def _reference_values(trials: Sequence[TrialRecord]) -> tuple[float, ...]:
     return tuple(trial.value for trial in trials if trial.is_reference and trial.value is not None)[:1]
 
 
-def _fresh_values(run: Run, best: Finalist) -> tuple[float, ...]:
-    return next(score.fresh_values for score in run.scores if score.trial == best.trial)
+def _fresh_values(run: Run, config: TrainConfig) -> tuple[float, ...]:
+    """What a finalist of this configuration had in the race; nothing where there is none."""
+    trials = {trial.number for trial in run.trials if trial.config == config}
+    return next((score.fresh_values for score in run.scores if score.trial in trials), ())
 
 
 def _step(config: TrainConfig, known: tuple[float, ...], results: Sequence[object]) -> AblationStep:

@@ -111,7 +111,7 @@ def require_enough_time(settings: Settings, images: int, cores: int | None, task
         raise SettingsError(
             f"--time-budget must be at least {_rounded(least)}, estimated from the sizes: start, two trials of "
             f"{settings.epochs} epochs, retraining of two models, {seeds} times each, and the report. "
-            f"Received: {settings.time_budget:g} s. Give more time, or fewer --epochs or a smaller --train-size."
+            f"Received: {_rounded(settings.time_budget)}. Give more time, or fewer --epochs or a smaller --train-size."
         )
 
 

@@ -25,7 +25,7 @@ class Data:
     source: Source
     splits: TrainingSplits
 
-    def record(self, test_sha256: str, test_images: Pixels) -> DataRecord:
+    def record(self, test_labels: Pixels, test_images: Pixels) -> DataRecord:
         """What the outcome says of the images, once the test set has been opened."""
         train, validation = _hashes(self.splits.train.images), _hashes(self.splits.validation.images)
         known = set(train)
@@ -35,7 +35,7 @@ class Data:
             source=self.source.kind,
             file_sha256=self.source.task.files,
             split_sha256=self.splits.sha256,
-            test_sha256=test_sha256,
+            test_sha256=hashlib.sha256(test_labels.tobytes()).hexdigest(),
             train_count=len(self.splits.train),
             validation_count=len(self.splits.validation),
             test_count=len(test_images),

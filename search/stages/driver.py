@@ -51,10 +51,9 @@ def _run_stages(run: Run) -> int:
                 ablate(run, trainer, data.splits, best)
         run.settings = replace(run.settings, retrain_seeds=run.budget.retrain_seeds(best.config))
         with run.sessions.timed("retrain"):
-            finals = retrain(run, trainer, data, best)
-        record = data.record(finals.test_sha256, finals.predictions.images)
-        outcome = run.outcome(record, site().size(), best, finals)
-    save_predictions(finals.predictions, run.folder.path / "predictions.npz")
+            predictions = retrain(run, trainer, data, best)
+        outcome = run.outcome(data.record(predictions.labels, predictions.images), site().size(), best)
+    save_predictions(predictions, run.folder.path / "predictions.npz")
     save_outcome(outcome, run.folder.outcome_file())
     run.folder.state_file().unlink(missing_ok=True)
     run.store.remove()

@@ -16,6 +16,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from fashion_model.config import TrainConfig
 from fashion_model.data.splits import TrainingSplits
 from reports.records import FinalistScore, TrialRecord, best_finalist, seed_spread
 from search.command.settings import counted
@@ -56,9 +57,13 @@ def find_best(run: Run, trainer: Trainer, splits: TrainingSplits) -> Finalist:
 
 
 def choose_finalists(trials: Sequence[TrialRecord], most: int) -> tuple[Finalist, ...]:
-    """The best `most` complete trials by validation accuracy, best first; the earlier of two equal ones."""
+    """The best `most` configurations by validation accuracy of a complete trial, best first; the earlier of two equal
+    ones. One that was tried twice is one finalist."""
     complete = [Finalist(t.number, t.value, t.config) for t in trials if t.value is not None and t.config is not None]
-    return tuple(sorted(complete, key=lambda finalist: (-finalist.value, finalist.trial))[:most])
+    distinct: dict[TrainConfig, Finalist] = {}
+    for each in sorted(complete, key=lambda finalist: (-finalist.value, finalist.trial)):
+        distinct.setdefault(each.config, each)
+    return tuple(distinct.values())[:most]
 
 
 def rescore(

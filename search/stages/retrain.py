@@ -18,7 +18,7 @@ from reports.records import NO_RUNS, FinalRun, ModelName, Predictions, Winner, k
 from search.command.settings import counted
 from search.stages.cost import EQUAL_COMPUTE_SEEDS, equal_compute_epochs
 from search.stages.data import Data
-from search.stages.run import Finalist, Finals, Run
+from search.stages.run import Finalist, Run
 from search.stages.trainer import Trainer, outside_the_study
 from search.worker.assignment import Assignment
 from search.worker.faults import Fault, SearchBroken
@@ -29,8 +29,8 @@ _GRID: Final = 25  # the document shows the first 25 training images
 _BEST_FILE: Final = "models/best.keras"
 
 
-def retrain(run: Run, trainer: Trainer, data: Data, best: Finalist) -> Finals:
-    """Train the models on every seed, score them on the test images, keep each in the folder models/.
+def retrain(run: Run, trainer: Trainer, data: Data, best: Finalist) -> Predictions:
+    """Train the models on every seed, score them on the test images, keep each in the folder models/ and in `run`.
 
     Raises:
         SearchBroken: when a training fails: without it the two models would not be compared on equal terms.
@@ -45,7 +45,8 @@ def retrain(run: Run, trainer: Trainer, data: Data, best: Finalist) -> Finals:
     both += " and the front's knee" if "knee" in models else ""
     run.progress.say(f"  the reference{both} on all training images, {size}")
     if longer:
-        run.progress.say(f"  of them {len(longer)} of the reference for {longer[0].epochs} epochs, which cost as much")
+        longest = f"{len(longer)} of the reference for {counted(longer[0].epochs, 'epoch')}"
+        run.progress.say(f"  of them {longest}, which take as much computing as the best")
     with run.progress.counting(len(assignments), stage=run.stage):
         ended = trainer.run(assignments, lambda: Images(data.splits.together(), test), run.count_trainings())
     results = [_require_finished(each, result) for each, result in zip(assignments, ended, strict=True)]
@@ -54,11 +55,10 @@ def retrain(run: Run, trainer: Trainer, data: Data, best: Finalist) -> Finals:
     kept = {name: _keep(name, by_model[name], run.folder.path) for name in models}
     _keep_best(run, best, by_model["best"])
     kept.setdefault("best", tuple(replace(final, model="best") for final in kept["reference"]))
-    test_sha256 = hashlib.sha256(test.labels.tobytes()).hexdigest()
     equal = results[len(finals) :]
-    predictions = replace(_predictions(by_model, test, data.source), equal_compute=_probabilities(equal))
-    longer_runs = tuple(_record("reference", each) for each in equal)
-    return Finals(kept["reference"] + kept["best"], kept.get("knee", ()), longer_runs, predictions, test_sha256)
+    run.finals, run.knee = kept["reference"] + kept["best"], kept.get("knee", ())
+    run.equal_compute = tuple(_record("reference", each) for each in equal)
+    return replace(_predictions(by_model, test, data.source), equal_compute=_probabilities(equal))
 
 
 def _knee(run: Run, best: Finalist) -> TrainConfig | None:
@@ -112,8 +112,8 @@ def _scored_on(data: Data) -> str:
 def _require_finished(assignment: Assignment, result: FinishedTraining | Fault) -> FinishedTraining:
     if isinstance(result, Fault):
         raise SearchBroken(
-            f"Every retraining must end. Received: {assignment.label} failed: {result}. The trace is in log.txt; fix "
-            "the cause and resume, or choose another --retrain-seeds."
+            f"Every retraining must end, so that the models are compared on equal terms. Received: {assignment.label} "
+            f"failed: {result}. The trace is in log.txt; fix the cause, or have fewer --retrain-seeds, and resume."
         )
     return result
 

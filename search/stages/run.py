@@ -18,7 +18,6 @@ from reports.records import (
     FinalistScore,
     FinalRun,
     FrontPoint,
-    Predictions,
     SearchOutcome,
     SearchState,
     TrialRecord,
@@ -49,18 +48,6 @@ class Finalist:
     config: TrainConfig
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Finals:
-    """What the finals found: the runs of both models, of the front's knee, and of the reference for as long as the best
-    takes; the per-image predictions; the hash of the test labels."""
-
-    runs: tuple[FinalRun, ...]
-    knee: tuple[FinalRun, ...]
-    equal_compute: tuple[FinalRun, ...]
-    predictions: Predictions
-    test_sha256: str
-
-
 @dataclass(slots=True)
 class Run:
     """A run in this session. The stages fill in what they find; it is the study's Observer.
@@ -81,6 +68,9 @@ class Run:
     warm_started: tuple[TrialRecord, ...] = ()
     scores: tuple[FinalistScore, ...] = ()
     ablation: tuple[AblationStep, ...] = ()
+    finals: tuple[FinalRun, ...] = ()
+    knee: tuple[FinalRun, ...] = ()
+    equal_compute: tuple[FinalRun, ...] = ()
     waiting: int = 0
     is_open: bool = False
     end: Callable[[str], None] = lambda why: None
@@ -96,13 +86,7 @@ class Run:
         self.budget = Budget(settings, self.cost)
         self.plan = TrialPlan(settings.trials, settings.epochs, settings.seed, settings.trial_timeout)
 
-    def outcome(
-        self,
-        data: DataRecord,
-        size: ClusterSize,
-        best: Finalist,
-        finals: Finals,
-    ) -> SearchOutcome:
+    def outcome(self, data: DataRecord, size: ClusterSize, best: Finalist) -> SearchOutcome:
         """The records of a search that came to its end."""
         return SearchOutcome(
             study=self.settings.name,
@@ -118,13 +102,13 @@ class Run:
             best_trial=best.trial,
             best_config=best.config,
             reference_config=REFERENCE,
-            finals=finals.runs,
+            finals=self.finals,
             lost=self.lost,
             warm_started=self.warm_started,
             ablation=self.ablation,
-            equal_compute=finals.equal_compute,
+            equal_compute=self.equal_compute,
             front=self.front(),
-            knee=finals.knee,
+            knee=self.knee,
         )
 
     def front(self) -> tuple[FrontPoint, ...]:

@@ -113,10 +113,12 @@ def _beat(run: Run) -> Beat:
 
 
 def _close(run: Run, study: SearchStudy) -> None:
-    study.fail_unfinished(Fault(Cause.INTERRUPTED))
-    run.trials, run.lost, run.waiting = study.records(), study.lost(), study.waiting()
-    run.warm_started = study.warm_started()
-    study.close()
+    try:
+        study.fail_unfinished(Fault(Cause.INTERRUPTED))
+    finally:  # where the database does not take that, the records are known all the same
+        run.trials, run.lost, run.waiting = study.records(), study.lost(), study.waiting()
+        run.warm_started = study.warm_started
+        study.close()
     with suppress(OSError) if study.broken else nullcontext():  # a full disk: the error under way says so
         run.folder.write_trials((*run.warm_started, *run.trials))
     counts = study.counts

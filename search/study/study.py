@@ -61,10 +61,6 @@ class KnownPoint:
     origin: Origin
     config: TrainConfig
 
-    def attributes(self) -> dict[str, Any]:
-        """What the study stores of a trial of it."""
-        return {ORIGIN: self.origin}
-
     def is_of(self, trial: FrozenTrial) -> bool:
         """Whether a trial has begun with it."""
         return trial.user_attrs.get(ORIGIN) == self.origin and trial.user_attrs.get(CONFIG) == self.config.to_dict()
@@ -105,7 +101,8 @@ class SearchStudy:
         for trial in filter(is_result, trials):
             self._count(record_of(trial))
         self._lost += map(record_of, filter(is_lost, trials))
-        self._warm_started = tuple(map(record_of, filter(is_warm_started, trials)))
+        # of earlier runs, from which sampler and pruner learn; none is a result
+        self.warm_started = tuple(map(record_of, filter(is_warm_started, trials)))
         self._retries = to_retry(trials)
         self.orphans = 0
         for trial in (trial for trial in trials if trial.state is TrialState.RUNNING):
@@ -193,10 +190,6 @@ class SearchStudy:
         """Every attempt that ended without a result and is or was retried, in the order in which they ended."""
         return tuple(self._lost)
 
-    def warm_started(self) -> tuple[TrialRecord, ...]:
-        """The trials of earlier runs that sampler and pruner learn from, by number; none is a result."""
-        return self._warm_started
-
     def close(self) -> None:
         """Copy the database and let go of it. Nothing can be asked or reported after that."""
         if self.broken is None:
@@ -208,8 +201,8 @@ class SearchStudy:
         if self._failures >= self._most_failures:
             last = max((r for r in self._records.values() if r.status == "FAIL"), key=lambda r: (r.ended, r.number))
             raise SearchBroken(
-                f"At most {self._most_failures} trials in a row may fail. Received: that many, the last one, trial "
-                f"{last.number}, for this reason: {last.reason}. Mend the cause, or raise --max-failures."
+                f"Fewer than {self._most_failures} trials in a row may fail. Received: that many, the last of them "
+                f"trial {last.number}: {last.reason}. Mend the cause, or raise --max-failures."
             )
 
     def _next(self) -> tuple[FrozenTrial, TrainConfig]:
@@ -226,15 +219,15 @@ class SearchStudy:
             return self._memory.draw_at(TrainConfig(), {REFERENCE: True})
         if self._known:
             point = self._known.pop(0)
-            return self._memory.draw_at(point.config, point.attributes())
+            return self._memory.draw_at(point.config, {ORIGIN: point.origin})
         for _ in range(_MOST_REFUSALS):
             try:
                 return self._memory.draw({})
             except RefusedPoint as error:
                 refusal = error
         raise SearchBroken(
-            f"The space must admit some point. Received: {_MOST_REFUSALS} refused in a row, the last one because "
-            f"{refusal}. Loosen --fix, --space, --max-params or --max-multiply-adds."
+            f"The space must hold a network that is allowed. Received: {_MOST_REFUSALS} refused in a row, the last "
+            f"because {refusal}. Loosen --fix, --space, --max-params or --max-multiply-adds."
         )
 
     def _end(self, number: int, end: End) -> None:

@@ -47,6 +47,18 @@ except KeyboardInterrupt as error:
     assert run(code) == ([said], 0)
 
 
+def test_a_limit_is_not_renewed_where_there_is_none() -> None:
+    code = """
+from search.command.process.interrupt import renew_time_limit
+renew_time_limit(60)
+say(*signal.getitimer(signal.ITIMER_REAL))
+with time_limit(60):
+    renew_time_limit(30)
+    say(signal.getitimer(signal.ITIMER_REAL)[0] <= 30)
+"""
+    assert run(code) == (["0.0 0.0", "True"], 0)
+
+
 def test_a_signal_waits_for_the_end_of_what_must_be_whole() -> None:
     code = """
 try:

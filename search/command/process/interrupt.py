@@ -166,6 +166,6 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
 
 def renew_time_limit(seconds: float) -> None:
-    """In the body of `time_limit`: let it end so many seconds from now instead."""
-    if not is_pending():
+    """In the body of `time_limit`: let it end so many seconds from now instead. Elsewhere: nothing."""
+    if not is_pending() and signal.getitimer(signal.ITIMER_REAL)[0]:
         signal.setitimer(signal.ITIMER_REAL, seconds)

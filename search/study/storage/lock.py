@@ -101,6 +101,7 @@ class StudyLock:
             self._server = engine.connect()
             taken = self._server.scalar(sqlalchemy.text("SELECT pg_try_advisory_lock(:key)"), {"key": key})
         except sqlalchemy.exc.SQLAlchemyError as error:
+            self._let_go()
             raise StorageError(
                 f"The study's database must be reachable. Received: {self.database.shown()}: {first_line(error)}. "
                 "Check --storage and the server."
@@ -118,6 +119,6 @@ class StudyLock:
 
 def _busy(what: str) -> StudyBusy:
     return StudyBusy(
-        f"A study has one driver at a time. Received: {what}, on which another is at work. "
-        "Wait for its end, or stop it."
+        f"A study has one driver at a time. Received: {what}, on which another process is working. "
+        "Wait until it ends, or stop it."
     )

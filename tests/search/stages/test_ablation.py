@@ -32,7 +32,7 @@ WINNER = replace(
     REFERENCE, batch_norm=True, schedule="cosine", warmup_fraction=0.1, augmentation="flip", conv_dropout=0.2,
     pooling="average",
 )  # fmt: skip
-BEST = Finalist(7, 0.93, WINNER)
+BEST = Finalist(1, 0.93, WINNER)
 
 
 def accuracy(config: TrainConfig) -> float:
@@ -81,7 +81,7 @@ def searched(run: Run) -> Run:
     seeds = derive_each(5, Stream.FINALIST, 2)
     fresh = (accuracy(WINNER) + 0.0005, accuracy(WINNER) - 0.0005)
     run.scores = (
-        FinalistScore(trial=7, search_value=0.93, seeds=seeds, fresh_values=fresh, seconds=0.0, cpu_seconds=0.0),
+        FinalistScore(trial=1, search_value=0.93, seeds=seeds, fresh_values=fresh, seconds=0.0, cpu_seconds=0.0),
     )
     return run
 
@@ -127,6 +127,19 @@ def test_three_steps_are_trained_and_the_rest_is_one_that_the_race_has_trained(
     before, searched.ablation = searched.ablation, ()
     ablate(searched, trainer_at(again), tiny_splits, BEST)
     assert (searched.ablation, again.asked) == (before, []), "resumed, it trains nothing again"
+
+
+def test_what_the_race_has_trained_is_neither_trained_nor_counted_again(
+    searched: Run, trainer_at: TrainerAt, tiny_splits: TrainingSplits
+) -> None:
+    normalized = next(t for t in searched.trials if t.config == replace(REFERENCE, batch_norm=True))
+    reference = replace(searched.scores[0], trial=0, fresh_values=(0.901, 0.899))
+    searched.scores += (reference, replace(reference, trial=normalized.number, fresh_values=(0.915, 0.913)))
+    place = Additive()
+    ablate(asking(searched, 2), trainer_at(place), tiny_splits, BEST)
+    assert [step.values for step in searched.ablation[:2]] == [(0.90, 0.901, 0.899), (0.915, 0.913)]
+    assert [step.trainings for step in searched.ablation] == [0, 0, 2, 0]
+    assert {assignment.config for assignment in place.asked} == {searched.ablation[2].config}
 
 
 def test_no_test_image_and_no_other_epochs_are_used(
@@ -176,7 +189,7 @@ def test_where_the_reference_wins_there_is_nothing_to_train(
 ) -> None:
     place = Somewhere()
     for asked in (None, 3):
-        ablate(asking(searched, asked), trainer_at(place), tiny_splits, Finalist(7, 0.93, REFERENCE))
+        ablate(asking(searched, asked), trainer_at(place), tiny_splits, Finalist(0, 0.93, REFERENCE))
     assert (searched.ablation, place.asked) == ((), [])
 
 

@@ -98,7 +98,7 @@ def test_as_many_retrainings_are_made_as_fit_into_the_time_that_is_left(spent: f
 def test_a_budget_that_is_too_small_is_refused_with_the_least_that_would_do() -> None:
     settings = Settings(name="n", time_budget=60.0)
     with pytest.raises(
-        SettingsError, match=r"--time-budget must be at least (\d+)s, .*3 times each.*Received: 60 s"
+        SettingsError, match=r"--time-budget must be at least (\d+)s, .*3 times each.*Received: 60s\."
     ) as refused:
         require_enough_time(settings, 60_000, 2)
     least = float(str(refused.value).split("at least ")[1].split("s,")[0])

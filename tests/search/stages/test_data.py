@@ -34,6 +34,6 @@ def test_images_that_equal_one_that_is_trained_on_are_counted() -> None:
     test[0], test[1], test[2] = train[7], train[28], train[3]
     source = Images(Split(train, np.zeros(30, np.uint8)), Split(test, np.zeros(8, np.uint8)))
     data = Data(source, split_by_index(source.training, np.arange(24), np.arange(24, 30)))
-    record = data.record("ab" * 32, test)
+    record = data.record(np.zeros(8, np.uint8), test)
     assert (record.train_count, record.validation_count, record.test_count) == (24, 6, 8)
     assert (record.repeated_validation, record.repeated_test) == (2, 3)

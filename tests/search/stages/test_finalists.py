@@ -82,6 +82,11 @@ def test_of_two_equal_trials_the_earlier_comes_first() -> None:
     assert [f.trial for f in choose_finalists([record(2, 0.9), record(1, 0.9)], 1)] == [1]
 
 
+def test_a_configuration_that_was_tried_twice_is_one_finalist() -> None:
+    trials = [record(0, 0.90), record(1, 0.95), replace(record(2, 0.96), config=record(1, None).config)]
+    assert [(f.trial, f.value) for f in choose_finalists(trials, 3)] == [(2, 0.96), (0, 0.90)]
+
+
 def test_the_winner_is_chosen_by_fresh_scores_not_by_the_search() -> None:
     lucky, steady = score(1, 0.99, 0.90, 0.91), score(2, 0.93, 0.93, 0.92)
     assert best_finalist([lucky, steady]) == steady

@@ -57,18 +57,18 @@ def test_both_models_are_trained_on_the_same_seeds_and_every_model_is_kept(
     ]
     assert place.images is not None
     assert (len(place.images.train), len(place.images.held_out)) == (260, 10_000)
-    assert [(final.model, final.train.seed, final.model_file) for final in found.runs] == [
+    assert [(final.model, final.train.seed, final.model_file) for final in run.finals] == [
         ("reference", SEEDS[0], "models/reference-1.keras"),
         ("reference", SEEDS[1], "models/reference-2.keras"),
         ("best", SEEDS[0], "models/best-1.keras"),
         ("best", SEEDS[1], "models/best-2.keras"),
     ]
-    for final in found.runs:
+    for final in run.finals:
         assert (final.work.worker, final.work.node, final.work.gpus) == (f"host:{final.train.seed}", "ab", ("0", "1"))
         assert (final.work.started, final.work.ended()) == (STARTED, "2026-01-01T00:01:30.750+00:00")
         assert hashlib.sha256((run.folder.path / final.model_file).read_bytes()).hexdigest() == final.model_sha256
         assert final.takes_pixels
-    assert found.predictions.images.shape == (10_000, 28, 28)
+    assert found.images.shape == (10_000, 28, 28)
 
 
 @pytest.mark.parametrize("config", [BEST.config, REFERENCE], ids=["another network", "the reference"])
@@ -77,9 +77,9 @@ def test_the_winner_is_left_as_the_model_of_its_first_seed_and_as_best_json(
 ) -> None:
     scores = {"seeds": (1, 2), "fresh_values": (0.9, 0.8), "seconds": 1.0, "cpu_seconds": 1.0}
     run.scores = tuple(FinalistScore(trial=n, search_value=0.5 + n / 10, **scores) for n in (2, 3))  # type: ignore[arg-type]
-    found = retrain(run, trainer_at(Somewhere()), data, replace(BEST, config=config))
+    retrain(run, trainer_at(Somewhere()), data, replace(BEST, config=config))
     kept = run.folder.path / "models" / "best.keras"
-    first = found.runs[2]
+    first = run.finals[2]
     assert (first.model, first.train.seed) == ("best", SEEDS[0])
     assert kept.read_bytes() == (run.folder.path / first.model_file).read_bytes()
     winner = load_record(Winner, run.folder.path / "best.json", 1, "the winner", "")
@@ -106,15 +106,15 @@ def test_a_best_that_costs_more_is_compared_with_a_reference_of_equal_compute(
     assert round(3 * costs[0] / costs[1]) == 6
     more = [assignment for assignment in place.asked if assignment.epochs != 3]
     assert [(each.config, each.epochs, each.seed) for each in more[::-1]] == [(REFERENCE, 6, seed) for seed in SEEDS]
-    assert [(final.model, final.train.seed) for final in found.equal_compute] == [("reference", s) for s in SEEDS]
-    assert found.predictions.equal_compute.shape == found.predictions.reference.shape
-    assert [(final.model, final.train.seed) for final in found.runs] == [
+    assert [(final.model, final.train.seed) for final in run.equal_compute] == [("reference", s) for s in SEEDS]
+    assert found.equal_compute.shape == found.reference.shape
+    assert [(final.model, final.train.seed) for final in run.finals] == [
         (name, seed) for name in ("reference", "best") for seed in SEEDS
     ]
     for config in (replace(REFERENCE, base_filters=24), REFERENCE):
         place = Somewhere()
         found = retrain(run, trainer_at(place), data, replace(BEST, config=config))
-        assert (found.equal_compute, len(found.predictions.equal_compute)) == ((), 0)
+        assert (run.equal_compute, len(found.equal_compute)) == ((), 0)
 
 
 def test_the_fronts_knee_is_retrained_as_the_others_are(run: Run, trainer_at: TrainerAt, data: Data) -> None:
@@ -137,11 +137,11 @@ def test_the_fronts_knee_is_retrained_as_the_others_are(run: Run, trainer_at: Tr
     ):
         run.trials = (replace(run.trials[0], config=at_knee), *run.trials[1:])
         found = retrain(run, trainer_at(Somewhere()), data, replace(BEST, config=best))
-        assert [(final.model, final.train.seed, final.model_file) for final in found.knee] == trained
-        assert len(found.predictions.knee) == len(trained)
-        assert [final.model for final in found.runs] == ["reference", "reference", "best", "best"]
+        assert [(final.model, final.train.seed, final.model_file) for final in run.knee] == trained
+        assert len(found.knee) == len(trained)
+        assert [final.model for final in run.finals] == ["reference", "reference", "best", "best"]
     run.settings = replace(run.settings, objective="accuracy")
-    assert retrain(run, trainer_at(Somewhere()), data, replace(BEST, config=wide)).knee == ()
+    assert len(retrain(run, trainer_at(Somewhere()), data, replace(BEST, config=wide)).knee) == 0
 
 
 def test_equal_compute_takes_at_most_ten_times_the_epochs(run: Run, trainer_at: TrainerAt, data: Data) -> None:
@@ -156,9 +156,9 @@ def test_where_the_reference_is_the_best_it_is_trained_once_and_stands_for_both(
     place = Somewhere()
     found = retrain(run, trainer_at(place), data, replace(BEST, config=REFERENCE))
     assert [assignment.label for assignment in place.asked[::-1]] == ["reference 1", "reference 2"]
-    assert [final.model for final in found.runs] == ["reference", "reference", "best", "best"]
-    assert found.runs[2] == replace(found.runs[0], model="best")
-    np.testing.assert_array_equal(found.predictions.best, found.predictions.reference)
+    assert [final.model for final in run.finals] == ["reference", "reference", "best", "best"]
+    assert run.finals[2] == replace(run.finals[0], model="best")
+    np.testing.assert_array_equal(found.best, found.reference)
 
 
 @pytest.mark.parametrize(
@@ -182,10 +182,10 @@ def test_what_is_trained_is_said_as_it_is(
 def test_a_training_that_fails_ends_the_search_and_the_others_are_not_made_again(
     run: Run, trainer_at: TrainerAt, data: Data
 ) -> None:
-    expected = r"Every retraining must end\. Received: best 2 failed: out of memory: the system killed it\."
+    expected = r"Every retraining must end, .* Received: best 2 failed: out of memory: the system killed it\."
     with pytest.raises(SearchBroken, match=expected):
         retrain(run, trainer_at(Failing()), data, BEST)
     place = Somewhere()
-    found = retrain(run, trainer_at(place), data, BEST)
+    retrain(run, trainer_at(place), data, BEST)
     assert [assignment.label for assignment in place.asked] == ["best 2"]
-    assert [final.train for final in found.runs] == [result(replace(place.asked[0], seed=s)).train for s in SEEDS * 2]
+    assert [final.train for final in run.finals] == [result(replace(place.asked[0], seed=s)).train for s in SEEDS * 2]

@@ -1,8 +1,9 @@
-"""What the user reads of a trial's resources before the search begins."""
+"""What the user reads of a trial's resources before the search begins, and what is known after it."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,28 @@ from fashion_model.task import FASHION_MNIST
 from search.command.terminal.progress import Progress
 from search.places.place import Site
 from search.stages.run import Run
-from search.stages.search import introduce
+from search.stages.search import _close, introduce
+from search.study.open_study import StudySpec, open_study
+from search.study.study import SearchStudy
+from search.worker.faults import Fault, StorageError
 
+from ..conftest import Watcher
 from ..somewhere import Somewhere
+
+
+def test_what_the_trials_found_is_known_where_the_database_does_not_take_their_end(
+    run: Run, spec: StudySpec, run_trial: Callable[[SearchStudy, list[float]], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = open_study(spec, Watcher())
+    run_trial(study, [0.5] * 9)
+
+    def locked(fault: Fault) -> None:
+        raise StorageError("locked")
+
+    monkeypatch.setattr(study, "fail_unfinished", locked)
+    with pytest.raises(StorageError, match="locked"):
+        _close(run, study)
+    assert [trial.value for trial in run.trials] == [0.5]
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,15 @@ def test_a_second_process_is_refused_at_once_and_let_in_afterwards(tmp_path: Pat
         assert said(other) == "let go"
         with only_driver(file):
             pass
-    expected = f"A study has one driver at a time. Received: {tmp_path}, on which another is at work."
-    assert str(error.value) == f"{expected} Wait for its end, or stop it."
+    expected = f"A study has one driver at a time. Received: {tmp_path}, on which another process is working."
+    assert str(error.value) == f"{expected} Wait until it ends, or stop it."
+
+
+def test_a_server_that_refuses_the_lock_does_not_hold_it(tmp_path: Path) -> None:
+    lock = StudyLock(Database(f"sqlite:///{tmp_path}/study.db"), "s")  # which has no such function
+    with pytest.raises(StorageError, match=r"must be reachable\. Received: .*pg_try_advisory_lock"):
+        lock._take()
+    assert not lock._answers()
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_they_come_first_are_marked_and_are_no_results_also_after_a_resume(spec:
     for again in (open_study(spec, Watcher(), exists=True), open_study(replace(spec, earlier=EARLIER[:3]), Watcher())):
         assert [(record.number, record.origin, record.value) for record in again.records()] == [(3, "reference", 0.4)]
         assert (again.counts.ended(), again.counts.best_value, again.left(4)) == (1, 0.4, 3)
-        known = [(r.number, r.origin, r.value, r.work.note, r.work.seconds) for r in again.warm_started()]
+        known = [(r.number, r.origin, r.value, r.work.note, r.work.seconds) for r in again.warm_started]
         assert known == [(n, "warm-started", e.values[-1], e.source, 0.0) for n, e in enumerate(EARLIER[:3])]
         again.close()
     with opened(spec.database) as storage:
@@ -74,7 +74,7 @@ def test_the_pruner_learns_from_them_also_after_a_resume(spec: StudySpec) -> Non
 def test_a_driver_that_died_among_them_leaves_the_rest_to_the_next(spec: StudySpec) -> None:
     open_study(replace(spec, earlier=EARLIER[:2]), Watcher()).close()
     study = open_study(replace(spec, earlier=EARLIER[:5]), Watcher())
-    assert [record.work.note for record in study.warm_started()] == [each.source for each in EARLIER[:5]]
+    assert [record.work.note for record in study.warm_started] == [each.source for each in EARLIER[:5]]
     assert study.ask().number == 5
 
 
