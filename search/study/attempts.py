@@ -75,20 +75,6 @@ class Attempt:
         known = {_LINE_NAMES.get(name, name): value for name, value in stored.items()}
         return cls(**{each.name: known[each.name] for each in fields(cls) if each.name in known})
 
-    def retry(self, number: int, fault: Fault, epochs: int) -> Attempt:
-        """The attempt that retries trial `number`, which `fault` ended after `epochs` epochs."""
-        return Attempt(
-            lineage=self.lineage,
-            attempt=self.attempt + 1,
-            retry_of=number,
-            passed_epochs=max(self.passed_epochs, epochs),
-            faults=self.with_fault(fault),
-        )
-
-    def with_fault(self, fault: Fault) -> dict[str, int]:
-        """How often each cause has been met, `fault` included."""
-        return dict(self.faults) | {fault.cause.name: self.faults.get(fault.cause.name, 0) + 1}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
@@ -125,12 +111,19 @@ class End:
     @classmethod
     def by(cls, fault: Fault, trial: FrozenTrial, work: Work) -> End:
         """The end that `fault` makes of a running trial."""
-        attempt = Attempt.of(trial)
-        if may_retry(fault.cause, attempt.with_fault(fault)[fault.cause.name]):
-            retry = attempt.retry(trial.number, fault, trial.last_step or 0)
-            return cls(state=TrialState.FAIL, reason=str(fault), retry=retry, work=work, ended=now())
-        last = f" (attempt {attempt.attempt}, the last)" if RETRIES[fault.cause] else ""
-        return cls(state=TrialState.FAIL, reason=f"{fault}{last}", work=work, ended=now())
+        before, retry, last = Attempt.of(trial), None, ""
+        times = before.faults.get(fault.cause.name, 0) + 1
+        if may_retry(fault.cause, times):
+            retry = Attempt(
+                lineage=before.lineage,
+                attempt=before.attempt + 1,
+                retry_of=trial.number,
+                passed_epochs=max(before.passed_epochs, trial.last_step or 0),
+                faults={**before.faults, fault.cause.name: times},
+            )
+        elif RETRIES[fault.cause]:
+            last = f" (attempt {before.attempt}, the last)"
+        return cls(state=TrialState.FAIL, reason=f"{fault}{last}", retry=retry, work=work, ended=now())
 
     def objectives(self, accuracy: float) -> list[float]:
         """Optuna's values of a trial that ended so with this accuracy."""

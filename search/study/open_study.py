@@ -63,20 +63,29 @@ class FixedSettings:
             objective=_OBJECTIVES[settings.objective],
         )
 
-    def stored(self) -> dict[str, Any]:
-        """As JSON takes it."""
-        return asdict(self)
-
     def differences(self, stored: Mapping[str, Any]) -> tuple[str, ...]:
         """A line for each setting that the stored ones have otherwise."""
         # a field of TrainConfig that the study is older than had its default, as the documented configuration has it
         reference = REFERENCE.to_dict() | dict(stored.get("reference", {}))
-        ours, theirs = _flat(self.stored()), _flat({**stored, "reference": reference} if stored else {})
+        ours, theirs = _flat(asdict(self)), _flat({**stored, "reference": reference} if stored else {})
         return tuple(
             f"{name}: {_shown(theirs, name)} in the study, {_shown(ours, name)} now"
             for name in sorted(ours.keys() | theirs.keys())
             if ours.get(name) != theirs.get(name)
         )
+
+    def require_of(self, study: str, stored: Mapping[str, Any]) -> None:
+        """Check that a study has these settings.
+
+        Raises:
+            SettingsError: with each one that it has otherwise.
+        """
+        if differences := self.differences(stored):
+            raise SettingsError(
+                f"All trials of a study must have the same settings. Received for study {study}:\n  "
+                + "\n  ".join(differences)
+                + "\nGo on with the study's own settings, or start another with --name."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,15 +175,9 @@ def _load_or_create(
 def _require_same_settings(study: optuna.Study, spec: StudySpec, durable: Durable, *, is_new: bool) -> None:
     stored = study.user_attrs.get(FIXED)
     if stored is None and is_new:
-        durable.write(lambda: study.set_user_attr(FIXED, spec.fixed.stored()))
+        durable.write(lambda: study.set_user_attr(FIXED, asdict(spec.fixed)))
         return
-    differences = spec.fixed.differences(stored or {})
-    if differences:
-        raise SettingsError(
-            f"All trials of a study must share its terms. Received for study {spec.name}:\n  "
-            + "\n  ".join(differences)
-            + "\nGo on with the study's own settings, or start another with --name."
-        )
+    spec.fixed.require_of(spec.name, stored or {})
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

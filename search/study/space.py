@@ -11,7 +11,6 @@ from __future__ import annotations
 import warnings
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Final
 
 from optuna.trial import BaseTrial, FixedTrial
@@ -24,9 +23,11 @@ from search.command.settings import Settings, SizeName
 
 # The most multiply-adds an image, and parameters, of a trial's network on Fashion-MNIST. The reference has 2.6 million
 # and 225,034. On one core, 10 million train at about 1,100 images a second.
-LIMITS: Final[Mapping[SizeName, tuple[int, int]]] = MappingProxyType(
-    {"small": (10_000_000, 1_000_000), "medium": (60_000_000, 4_000_000), "large": (300_000_000, 16_000_000)}
-)
+LIMITS: Final[Mapping[SizeName, tuple[int, int]]] = {
+    "small": (10_000_000, 1_000_000),
+    "medium": (60_000_000, 4_000_000),
+    "large": (300_000_000, 16_000_000),
+}
 
 # In the order in which they are drawn: a parameter comes after those that switch it on. Why these: docs/search-space.md
 DEFAULT: Final = (
@@ -63,19 +64,17 @@ _CHEAPER: Final = 10  # times than the reference, where low cost is an objective
 _FILTERS: Final = range(8, 513, 4)  # vector units and tensor cores take 4 to 16 numbers at a time
 
 Values = Mapping[str, Any]
-_CONDITIONS: Final[Mapping[str, Callable[[Values], bool]]] = MappingProxyType(
-    {
-        "padding": lambda drawn: not drawn["residual"],
-        "dense_units": lambda drawn: drawn["dense_layers"] > 0,
-        "dense_dropout": lambda drawn: drawn["dense_layers"] > 0,
-        "learning_rate": lambda drawn: drawn["optimizer"] != "sgd",
-        "sgd_learning_rate": lambda drawn: drawn["optimizer"] == "sgd",
-        "momentum": lambda drawn: drawn["optimizer"] == "sgd",
-        "weight_decay": lambda drawn: drawn["optimizer"] in ("sgd", "adamw"),
-        "warmup_fraction": lambda drawn: drawn["schedule"] == "cosine",
-        "ema_momentum": lambda drawn: drawn["use_ema"],
-    }
-)
+_CONDITIONS: Final[Mapping[str, Callable[[Values], bool]]] = {
+    "padding": lambda drawn: not drawn["residual"],
+    "dense_units": lambda drawn: drawn["dense_layers"] > 0,
+    "dense_dropout": lambda drawn: drawn["dense_layers"] > 0,
+    "learning_rate": lambda drawn: drawn["optimizer"] != "sgd",
+    "sgd_learning_rate": lambda drawn: drawn["optimizer"] == "sgd",
+    "momentum": lambda drawn: drawn["optimizer"] == "sgd",
+    "weight_decay": lambda drawn: drawn["optimizer"] in ("sgd", "adamw"),
+    "warmup_fraction": lambda drawn: drawn["schedule"] == "cosine",
+    "ema_momentum": lambda drawn: drawn["use_ema"],
+}
 
 
 class RefusedPoint(ValueError):

@@ -134,7 +134,7 @@ def test_a_second_driver_of_a_run_is_refused_within_seconds_and_the_first_goes_o
             second = run(*arguments, "--local")
             assert second.process.returncode == 5, second.said()
             assert time.monotonic() - start < 10.0
-            told = f"error: A study has one driver at a time. Received: {tmp_path / 'x'}, on which another is at work."
+            told = f"error: A study has one driver at a time. Received: {tmp_path / 'x'}, on which another process is"
             assert told in second.said()
         first.end()
     assert first.process.returncode == 0, first.said()
@@ -155,7 +155,7 @@ def test_a_search_of_which_every_trial_fails_ends_with_3_and_goes_on_when_that_i
         patch.setattr(Training, "_run_epoch", fail)
         code = main([*new(["--local"], real_data, tmp_path, trials=8), "--max-failures", "3"])
     told = (
-        "error: At most 3 trials in a row may fail. Received: that many, the last one, trial "
+        "error: Fewer than 3 trials in a row may fail. Received: that many, the last of them trial "
         r"\d+, for this reason: raised: RuntimeError: no such kernel. Mend the cause, or raise --max-failures."
     )
     lines = capfd.readouterr().err.splitlines()

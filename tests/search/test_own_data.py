@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,9 @@ def test_a_search_on_colour_images_of_seven_classes_comes_to_its_end(tmp_path: P
     written(file, y_test=images(140, 1)[1][::-1])  # the same name and sizes, other labels
     again = run("--resume", tmp_path / "own", "--trials", 3)
     assert again.returncode == 2
-    assert "All trials of a study must share its terms. Received for study own:\n  files_sha256: " in again.stderr
+    assert (
+        "All trials of a study must have the same settings. Received for study own:\n  files_sha256: " in again.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_the_terms_of_a_study_change_with_the_file_and_not_for_fashion_mnist(tmp
     settings = Settings(name="n", data="mine.npz")
     one, other = (OwnFile.open(written(tmp_path / "mine.npz", x_test=images(140, seed)[0])).task for seed in (1, 2))
     terms, others = (FixedSettings.of(settings, "ab", task) for task in (one, other))
-    (difference,) = terms.differences(json.loads(json.dumps(others.stored())))
+    (difference,) = terms.differences(json.loads(json.dumps(asdict(others))))
     assert difference.startswith("files_sha256: ")
     assert FixedSettings.of(settings, "ab").files_sha256 == FixedSettings.of(settings, "ab", FASHION_MNIST).files_sha256
 

@@ -100,7 +100,7 @@ def test_a_run_of_other_terms_is_refused_with_what_differs(run_dir: Path, capfd:
     before = results(stored_trials(run_dir))
     assert main(["--resume", str(run_dir), "--epochs", "3", "--seed", "7"]) == 2
     error = capfd.readouterr().err
-    assert "All trials of a study must share its terms. Received for study x:\n" in error
+    assert "All trials of a study must have the same settings. Received for study x:\n" in error
     assert "  epochs: 2 in the study, 3 now\n" in error
     assert "  seed: 0 in the study, 7 now\n" in error
     assert "go on with:" not in error, "the run does not go on that way"

@@ -119,7 +119,7 @@ def test_ray_stop_under_a_search_ends_it_with_4_says_why_and_the_search_goes_on_
         command.process.stdin.close()
         seconds = command.end()
     assert (command.process.returncode, seconds < TOLD_SECONDS + 15) == (4, True), command.said()
-    assert "error: The Ray under a search must live as long as it does." in command.said()
+    assert "error: Ray must live as long as the search on it." in command.said()
     assert f"kept: {tmp_path / 'x'}" in command.lines
     before = results(stored_trials(tmp_path / "x"))
     assert before

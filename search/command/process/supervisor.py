@@ -103,5 +103,5 @@ def _rule(status: int) -> str:
     if status == -signal.SIGKILL:
         return "A search must not be killed: the system does it when memory runs out (see `dmesg`), or a person."
     if status < 0:
-        return "Native code must not crash. It is Ray's or a library's."
-    return "The Ray under a search must live as long as it does. Without it, Ray's own code ends the search's process."
+        return "Compiled code must not crash; this is Ray's or a library's."
+    return "Ray must live as long as the search on it. It ended before, and its own code ended the search's process."

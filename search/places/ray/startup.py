@@ -22,7 +22,7 @@ from typing import Final
 from cluster.capacity import Capacity, cluster_capacity
 from cluster.connect import connected, started_here
 from cluster.internals import await_started_workers
-from cluster.resources import ClusterSize, trial_resources, usable_cores
+from cluster.resources import trial_resources, usable_cores
 from search.command.process.interrupt import catch_signals
 from search.command.settings import Settings
 from search.places.place import Site
@@ -93,7 +93,10 @@ def site_on(settings: Settings, store: CheckpointStore, capacity: Capacity) -> S
     size = capacity.now()
     share, measured = settings.gpus_per_trial, ""
     if share is None and settings.trials > size.gpus > 0:
-        share, measured = _measured_share(size)
+        from search.places.ray.packing import measure_packing
+
+        packing = measure_packing(size.cpus_a_gpu() // 1)
+        share, measured = (packing.share(), str(packing)) if packing.rates else (1.0, "")  # nothing could be measured
     each = trial_resources(size, settings.cpus_per_trial, share)
     if settings.max_concurrent is None or capacity.is_fixed():
         capacity.require_room(each)
@@ -103,14 +106,6 @@ def site_on(settings: Settings, store: CheckpointStore, capacity: Capacity) -> S
         return min(at_most, capacity.room(each, min(at_most, trials)))
 
     return Site(OnRay(each, room, store), capacity.largest, each, room(0), grows, measured)
-
-
-def _measured_share(size: ClusterSize) -> tuple[float, str]:
-    """A trial's share of a GPU, and the measurement it rests on; a whole one where nothing could be measured."""
-    from search.places.ray.packing import measure_packing
-
-    packing = measure_packing(size.cpus_a_gpu() // 1)
-    return (packing.share(), str(packing)) if packing.rates else (1.0, "")
 
 
 def _load_place() -> None:

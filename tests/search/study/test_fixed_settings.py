@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import optuna
@@ -63,7 +63,7 @@ def test_the_terms_are_stored_with_the_study_and_come_back_without_a_difference(
     spec: StudySpec, study: SearchStudy
 ) -> None:
     stored = optuna.load_study(study_name="s", storage=spec.database.url).user_attrs["terms"]
-    assert stored == json.loads(json.dumps(OURS.stored()))
+    assert stored == json.loads(json.dumps(asdict(OURS)))
     assert OURS.differences(stored) == ()
     assert open_study(spec, Watcher(), exists=True).ask().number == 0
 
@@ -76,7 +76,7 @@ def test_other_terms_are_refused_with_exactly_the_lines_that_differ(what: str, s
     with pytest.raises(SettingsError) as error:
         open_study(replace(spec, fixed=other), Watcher())
     first, *differing, last = str(error.value).splitlines()
-    assert first == "All trials of a study must share its terms. Received for study s:"
+    assert first == "All trials of a study must have the same settings. Received for study s:"
     assert differing == [f"  {line}" for line in lines]
     assert last == "Go on with the study's own settings, or start another with --name."
 
@@ -118,12 +118,12 @@ def test_what_the_user_asks_of_the_space_is_a_term_of_the_study(
     changes: dict[str, Any], name: str, theirs: str, ours: str
 ) -> None:
     other = FixedSettings.of(Settings(name="s", epochs=9, **changes), "ab")
-    assert f"space.{name}: {theirs} in the study, {ours} now" in other.differences(OURS.stored())
+    assert f"space.{name}: {theirs} in the study, {ours} now" in other.differences(asdict(OURS))
 
 
 def test_a_study_from_before_a_field_of_the_configuration_was_there_has_its_default() -> None:
     ours = fixed_settings(epochs=9)
-    stored = ours.stored()
+    stored = asdict(ours)
     before = {name: value for name, value in stored["reference"].items() if name not in ("residual", "head")}
     assert ours.differences(stored | {"reference": before}) == ()
     other = ours.differences(stored | {"reference": before | {"dense_units": 64}})

@@ -66,11 +66,14 @@ def test_a_failure_and_an_attempt_that_is_started_again_differ_where_a_table_can
 
 
 def test_a_retry_has_one_more_attempt_and_one_more_fault() -> None:
-    retry = OF_7.retry(7, Fault(Cause.TIMED_OUT), 2)
+    running = ended(7, None, state=TrialState.RUNNING, attempt=OF_7)
+    running.intermediate_values = {2: 0.5}
     faults = {"NODE_LOST": 2, "TIMED_OUT": 1}
-    assert retry == Attempt(lineage=2, attempt=4, retry_of=7, passed_epochs=4, faults=faults)
-    assert OF_7.retry(7, Fault(Cause.NODE_LOST), 6).passed_epochs == 6
-    assert OF_7.retry(7, Fault(Cause.NODE_LOST), 6).faults == {"NODE_LOST": 3}
+    expected = Attempt(lineage=2, attempt=4, retry_of=7, passed_epochs=4, faults=faults)
+    assert End.by(Fault(Cause.TIMED_OUT), running, WORK).retry == expected
+    running.intermediate_values[6] = 0.5
+    expected = replace(expected, passed_epochs=6, faults={"NODE_LOST": 3})
+    assert End.by(Fault(Cause.NODE_LOST), running, WORK).retry == expected
 
 
 @pytest.mark.parametrize(

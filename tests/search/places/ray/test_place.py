@@ -150,7 +150,7 @@ def test_a_search_ends_when_too_many_trials_in_a_row_fail_and_burns_no_others(
 ) -> None:
     study = open_study(replace(short, most_failures=3), Watcher())
     splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("raise", nth=None),))
-    message = r"At most 3 trials in a row may fail. Received: that many, .*raised: ValueError: this configuration"
+    message = r"Fewer than 3 trials in a row may fail. Received: that many, .*raised: ValueError: this configuration"
     with pytest.raises(SearchBroken, match=message):
         place.run_trials(study, splits, PLAN)
     study.fail_unfinished(Fault(Cause.INTERRUPTED))
