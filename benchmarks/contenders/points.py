@@ -39,9 +39,9 @@ class Silent:
 def study_of(job: Job, folder: Path) -> SearchStudy:
     """A study that asks for the reference, and then for the other points of the job."""
     database = Database(sqlite_url(folder / "study.db"))
-    connection = database.connect()
-    connection.storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], _NAME)
-    durable = Durable(database, connection, folder, StudyLock(database, _NAME))
+    storage = database.connect()
+    storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], _NAME)
+    durable = Durable(database, storage, folder, StudyLock(database, _NAME))
     durable.use(_NAME)
     memory = InMemoryStudy(_NAME, Strategy.of("random", "none", job.epochs, 0), [], Space())
     known = [KnownPoint("added", config) for config in job.points()[1:]]

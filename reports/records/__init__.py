@@ -1,6 +1,7 @@
 """What a search found, as plain dataclasses, and their files. Written by search, read by anyone."""
 
 from reports.records.file import RecordError as RecordError
+from reports.records.file import build as build
 from reports.records.file import load_record as load_record
 from reports.records.file import save_record as save_record
 from reports.records.file import write_beside_then_move as write_beside_then_move

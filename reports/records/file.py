@@ -62,7 +62,7 @@ def load_record(
         )
     try:
         converted = from_schema_before(raw) if is_before and from_schema_before else raw
-        return typing.cast(_Record, _build(kind, converted))
+        return typing.cast(_Record, build(kind, converted))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecordError(
             f"{path} must have the fields of schema {schema}. Received: {error!r}. The file is damaged."
@@ -88,23 +88,27 @@ def _without_lone_surrogates(text: str) -> str:
     return json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace").decode()
 
 
-def _build(kind: Any, raw: Any) -> Any:
-    """`raw`, as JSON gave it, as an instance of the type `kind`: records, tuples, optional and plain values."""
+def build(kind: Any, raw: Any) -> Any:
+    """`raw`, as JSON gave it, as an instance of the type `kind`: records, tuples, optional and plain values.
+
+    Raises:
+        TypeError, KeyError: where it is of another type, or has other fields.
+    """
     if is_dataclass(kind):
         return _build_record(kind, raw)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is types.UnionType:
         present = next(option for option in arguments if option is not type(None))
-        return None if raw is None else _build(present, raw)
+        return None if raw is None else build(present, raw)
     if origin is typing.Literal and raw not in arguments:
         raise TypeError(f"{raw!r} where one of {arguments} belongs")
     if (origin is tuple or (isinstance(kind, type) and issubclass(kind, tuple))) and not isinstance(raw, list):
         raise TypeError(f"{raw!r} where a list belongs")
     if origin is tuple:
         kinds = [arguments[0]] * len(raw) if arguments[-1] is Ellipsis else arguments
-        return tuple(_build(item_kind, item) for item_kind, item in zip(kinds, raw, strict=True))
+        return tuple(build(item_kind, item) for item_kind, item in zip(kinds, raw, strict=True))
     if isinstance(kind, type) and issubclass(kind, tuple):  # a NamedTuple
-        return kind(*(_build(hint, item) for hint, item in zip(typing.get_type_hints(kind).values(), raw, strict=True)))
+        return kind(*(build(hint, item) for hint, item in zip(typing.get_type_hints(kind).values(), raw, strict=True)))
     allowed = dict if origin is Mapping else _JSON_TYPES.get(kind, object)
     if not isinstance(raw, allowed) or (isinstance(raw, float) and not math.isfinite(raw)):
         raise TypeError(f"{raw!r} where {kind} belongs")
@@ -118,4 +122,4 @@ def _build_record(kind: Any, raw: Any) -> Any:
     unknown = sorted(set(raw) - set(hints))
     if unknown:
         raise KeyError(f"unknown fields {unknown}")
-    return kind(**{name: _build(hints[name], value) for name, value in raw.items()})
+    return kind(**{name: build(hints[name], value) for name, value in raw.items()})

@@ -46,7 +46,7 @@ def search(run: Run, site: Callable[[], Site], data: Data) -> None:
         earlier = read_earlier(run.settings, data.splits.sha256, data.source.task) if warm else ()
         if run.settings.size is None:  # kept with the run, so that resuming it elsewhere changes nothing
             if run.settings.storage:
-                database.connect().close()  # refused before Ray starts
+                database.close(database.connect())  # refused before Ray starts
             run.settings = replace(run.settings, size="medium" if site().each.gpus else "small")
         spec = StudySpec.of(run.settings, lock, run.folder.path, data.splits.sha256, data.source.task)
         if warm:

@@ -140,9 +140,9 @@ def open_study(spec: StudySpec, observer: Observer, *, exists: bool = False) -> 
     file = spec.database.file()
     if exists and file is not None and not file.exists():
         raise StorageError(f"A search goes on from its study. Received: no file {file}. {how_to_restore(file)}")
-    connection = spec.database.connect()
-    durable = Durable(spec.database, connection, spec.folder, spec.lock)
-    study = _load_or_create(spec, durable, connection.storage, exists=exists)
+    storage = spec.database.connect()
+    durable = Durable(spec.database, storage, spec.folder, spec.lock)
+    study = _load_or_create(spec, durable, storage, exists=exists)
     durable.use(spec.name)
     trials = durable.trials()
     _require_same_settings(study, spec, durable, is_new=not trials and not exists)

@@ -81,7 +81,8 @@ def postgres_url() -> Iterator[str]:
 def empty_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file with Optuna's tables and nothing in them: making them takes a fifth of a short test."""
     path = tmp_path_factory.mktemp("empty") / "study.db"
-    Database(sqlite_url(path)).connect().close()
+    database = Database(sqlite_url(path))
+    database.close(database.connect())
     return path
 
 

@@ -61,7 +61,8 @@ def test_a_study_lies_in_the_folder_that_was_named(name: str, tmp_path: Path) ->
     file = tmp_path / name / "study.db"
     file.parent.mkdir()
     for _ in range(2):
-        Database(sqlite_url(file)).connect().close()
+        database = Database(sqlite_url(file))
+        database.close(database.connect())
     assert sqlalchemy.engine.make_url(sqlite_url(file)).database == str(file)
     assert file.stat().st_size > 0
     assert os.listdir(tmp_path) == [name]  # noqa: PTH208

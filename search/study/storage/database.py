@@ -51,8 +51,8 @@ class Database:
         """The URL without its password."""
         return without_password(self.url)
 
-    def connect(self) -> Connection:
-        """Connect to this database, and make Optuna's tables where there are none.
+    def connect(self) -> optuna.storages.RDBStorage:
+        """Optuna's storage in this database; makes Optuna's tables where there are none.
 
         Raises:
             StorageError: when it cannot be opened, or the file is damaged.
@@ -61,8 +61,7 @@ class Database:
         if file is not None and file.exists():
             _require_sound(file)
         try:
-            pool = sqlalchemy.create_engine(self.url, **self.engine_arguments()).pool
-            storage = internals.storage(self.url, {"pool": pool})
+            storage = internals.storage(self.url, self.engine_arguments())
             if file is not None:
                 _write_ahead(file)
         except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError, sqlite3.Error) as error:
@@ -70,7 +69,12 @@ class Database:
                 f"The study's database must be readable and writable. Received: {self.shown()}: {first_line(error)}. "
                 "Check --storage."
             ) from error
-        return Connection(storage, pool)
+        return storage
+
+    def close(self, storage: optuna.storages.RDBStorage) -> None:
+        """End the connections of a storage."""
+        storage.remove_session()
+        storage.engine.dispose()
 
     def engine_arguments(self) -> dict[str, Any]:
         """How to connect: how long to wait, and to look whether a pooled connection still lives."""
@@ -78,24 +82,6 @@ class Database:
             # shorter than the patience: between two tries a Ctrl-C is heard
             return {"connect_args": {"timeout": min(_LOCK_TIMEOUT_SECONDS, self.patience_seconds)}}
         return {"pool_pre_ping": True, "connect_args": dict(_LIBPQ)}
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """Optuna's storage in a database, and the connections that it uses."""
-
-    storage: optuna.storages.RDBStorage
-    pool: sqlalchemy.Pool
-
-    def close(self) -> None:
-        """End the connections."""
-        self.storage.remove_session()
-        self.pool.dispose()
-
-    def copy(self, target: Path) -> None:
-        """Copy an SQLite database through an open connection: its file may be gone."""
-        with closing(self.pool.connect()) as connection, closing(sqlite3.connect(target)) as copy:
-            connection.driver_connection.backup(copy)  # type: ignore[union-attr]  # sqlite3's own connection
 
 
 def backup_file(database: Path) -> Path:
@@ -112,8 +98,8 @@ def how_to_restore(database: Path) -> str:
     return f"Its last copy is {copy}: move it there{f', delete {log.name}' if is_left else ''} and resume."
 
 
-def back_up(connection: Connection, database: Path) -> Path:
-    """Copy an SQLite database to its backup file. Returns that file.
+def back_up(storage: optuna.storages.RDBStorage, database: Path) -> Path:
+    """Copy an SQLite database to its backup file, through an open connection: it may be gone. Returns that file.
 
     Raises:
         StorageError: when it cannot be written; the copy before it stays.
@@ -122,7 +108,8 @@ def back_up(connection: Connection, database: Path) -> Path:
     beside = copy.with_name(f".{copy.name}.tmp")
     try:
         beside.unlink(missing_ok=True)
-        connection.copy(beside)
+        with closing(storage.engine.raw_connection()) as source, closing(sqlite3.connect(beside)) as target:
+            source.driver_connection.backup(target)  # type: ignore[union-attr]  # sqlite3's own connection
         beside.replace(copy)
     except (OSError, sqlite3.Error, sqlalchemy.exc.SQLAlchemyError) as error:
         with suppress(OSError):

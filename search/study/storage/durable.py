@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.command.process.interrupt import is_interrupted
 from search.study.attempts import REFUSED, End, is_half_written
-from search.study.storage.database import Connection, Database, back_up
+from search.study.storage.database import Database, back_up
 from search.study.storage.lock import StudyLock
 from search.worker.faults import StorageError, first_line
 
@@ -38,9 +38,9 @@ class Durable:
     time writes them. Each write may be made twice: the answer to the first may have been lost.
     """
 
-    def __init__(self, database: Database, connection: Connection, folder: Path, lock: StudyLock) -> None:
-        self._database, self._connection, self._lock = database, connection, lock
-        self._storage, self._study_id = connection.storage, -1
+    def __init__(self, database: Database, storage: optuna.storages.RDBStorage, folder: Path, lock: StudyLock) -> None:
+        self._database, self._storage, self._lock = database, storage, lock
+        self._study_id = -1
         self._rows: dict[int, int] = {}  # Optuna's id of a running trial, by number
         self._spool = folder / "spool.jsonl"
         self._file = database.file()
@@ -136,7 +136,7 @@ class Durable:
         if self._file is None:
             return
         if _identity(self._file) != self._identity:
-            copy = back_up(self._connection, self._file)
+            copy = back_up(self._storage, self._file)
             raise StorageError(
                 f"The study's database must stay where it is. Received: {self._file} was deleted or replaced. "
                 f"All that it held is in {copy}: move it back, then resume."
@@ -146,12 +146,12 @@ class Durable:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._connection.close()
+        self._database.close(self._storage)
 
     def back_up(self) -> None:
         """Copy an SQLite database to a file next to it; a server has its own ways."""
         if self._file is not None:
-            back_up(self._connection, self._file)
+            back_up(self._storage, self._file)
             self._backed_up = time.monotonic()
 
     def _row(self, number: int) -> int:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from search.command.terminal.progress import Left, Standing, UnderWay
+from search.command.terminal.progress import Standing
 
 if TYPE_CHECKING:
     from search.study.storage.database import Database  # with Optuna, which loads while Ray starts
@@ -68,15 +68,6 @@ class Beat:
     resume: str
     ending: str = ""
 
-    @classmethod
-    def read(cls, stored: Mapping[str, Any]) -> Self:
-        """The beat that `asdict` made a dict of, through JSON."""
-        standing = stored["standing"]
-        under_way = tuple(UnderWay(**each) for each in standing["under_way"])
-        left = Left(**standing["left"]) if standing["left"] else None
-        read = Standing(**{**standing, "under_way": under_way, "left": left})
-        return cls(**{**stored, "driver": Driver(**stored["driver"]), "standing": read})
-
     def age(self) -> float:
         """Seconds since."""
         return (datetime.now(UTC) - datetime.fromisoformat(self.moment)).total_seconds()
@@ -118,21 +109,21 @@ class Heartbeat:
         file = self._database.file()
         if file is not None and not file.exists():
             return  # it would be made anew
-        connection = self._database.connect()
+        storage = self._database.connect()
         try:
-            study = connection.storage.get_study_id_from_name(self._study)
+            study = storage.get_study_id_from_name(self._study)
             looks = 0
             while True:
                 is_last = self._end.is_set()
                 beat = replace(self._beat(), ending=self._ending)
                 if is_last or looks % (_BEAT_SECONDS // _LOOK_SECONDS) == 0:
-                    connection.storage.set_study_user_attr(study, PROGRESS, asdict(beat))
+                    storage.set_study_user_attr(study, PROGRESS, asdict(beat))
                 if is_last:
                     return
                 looks += 1
                 self._end.wait(_LOOK_SECONDS)
         finally:
-            connection.close()
+            self._database.close(storage)
 
 
 def _space() -> str:

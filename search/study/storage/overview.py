@@ -13,7 +13,7 @@ import optuna
 import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
-from reports.records import Counts, TrialRecord
+from reports.records import Counts, TrialRecord, build
 from search.command.terminal.progress import Left
 from search.study.attempts import FIXED, is_result, is_warm_started, record_of, to_retry
 from search.study.storage.database import Database
@@ -138,8 +138,7 @@ def opened(database: Database) -> Iterator[optuna.storages.RDBStorage]:
         try:
             yield storage
         finally:
-            storage.remove_session()
-            storage.engine.dispose()
+            database.close(storage)
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError, RuntimeError, ImportError) as error:
         reason = first_line(error.__cause__ or error)
         raise StorageError(
@@ -159,7 +158,7 @@ def read_study(storage: optuna.storages.RDBStorage, name: str) -> StoredStudy:
         names = ", ".join(optuna.get_all_study_names(storage)[:10]) or "none"
         raise StorageError(f"A run's study must be there. Received: {name}, where there are: {names}.") from error
     stored, fixed = study.user_attrs.get(PROGRESS), study.user_attrs.get(FIXED, {})
-    return StoredStudy(name, tuple(study.get_trials(deepcopy=False)), Beat.read(stored) if stored else None, fixed)
+    return StoredStudy(name, tuple(study.get_trials(deepcopy=False)), build(Beat, stored) if stored else None, fixed)
 
 
 def overview(study: StoredStudy) -> Overview:

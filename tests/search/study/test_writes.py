@@ -70,9 +70,9 @@ def test_whatever_happens_to_a_trial_is_one_transaction_and_its_end_is_two(
 @pytest.fixture
 def stored(spec: StudySpec) -> Iterator[tuple[optuna.Study, Durable]]:
     """A study of Optuna's own, and what writes to it."""
-    connection = spec.database.connect()
-    study = optuna.create_study(storage=connection.storage, study_name="s", direction="maximize")
-    durable = Durable(spec.database, connection, spec.folder, spec.lock)
+    storage = spec.database.connect()
+    study = optuna.create_study(storage=storage, study_name="s", direction="maximize")
+    durable = Durable(spec.database, storage, spec.folder, spec.lock)
     durable.use("s")
     yield study, durable
     durable.close()
