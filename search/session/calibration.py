@@ -2,24 +2,21 @@
 
 The reference and the costliest of the points that a search would draw train on made-up images, in as many processes as
 trials would run at a time; the points between follow from their multiply-adds. Which trials are stopped early is played
-through with the search's own pruner and accuracies that keep their order.
+through (search/study/played.py).
 """
 
 from __future__ import annotations
 
 import os
-import random
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import optuna
 
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.data.splits import VALIDATION_SHARE, Split
@@ -28,16 +25,12 @@ from fashion_model.task import Task
 from search.command.terminal.log import noise_to
 from search.session.forecast import Forecast, Job, in_stages
 from search.stages.cost import RunCost
-from search.study.in_memory import InMemoryStudy
-from search.study.portfolio import known_points
-from search.study.samplers import Strategy
-from search.study.space import RefusedPoint, Space
+from search.study.played import played_trials
 
 _IMAGES: Final = 640  # twenty of the smallest batches, five of the largest
 _SECONDS: Final = 4.0  # for each of the two configurations, once it is compiled
 _LEAST_EPOCHS: Final = 3  # the first of them compiles
 _MOST_EPOCHS: Final = 10_000
-_MOST_DRAWN: Final = 300  # trials; a longer search is as these are
 _MOST_PROCESSES: Final = 16
 
 
@@ -58,15 +51,15 @@ class Pace:
 
 def calibrated(job: Job, measure: Callable[[Sequence[TrainConfig], Job], list[Pace]] | None = None) -> Forecast:
     """The forecast by trainings of a few seconds, or by paces that another `measure` knows."""
-    drawn = list(trials_drawn(job))
-    dearest = max((config for config, _, _ in drawn), key=lambda config: network_of(config, job.task).multiply_adds)
+    drawn = list(played_trials(job.settings, job.task))
+    dearest = max((trial.config for trial in drawn), key=lambda config: network_of(config, job.task).multiply_adds)
     paces = (measure or measured)((REFERENCE, dearest), job)
     rough, cost = (RunCost(job.settings, job.task, job.concurrent) for _ in range(2))
     epochs = job.settings.epochs
     for config, pace in zip((REFERENCE, dearest), paces, strict=True):
         rough.measured(config, pace.full_training(job.images, epochs), epochs, None)
-    for config, done, value in drawn:
-        cost.measured(config, rough.training(config) * done / epochs, done, value)
+    for trial in drawn:
+        cost.measured(trial.config, rough.training(trial.config) * trial.epochs / epochs, trial.epochs, trial.value)
     speeds = " and ".join(f"{1 / pace.training:,.0f}" for pace in paces)
     basis = f"a calibration: reference and costliest point train {speeds} images a second, {job.concurrent} at a time"
     return Forecast(in_stages(job, cost, statistics.fmean(pace.cores for pace in paces)), basis)
@@ -114,22 +107,3 @@ def _pace(config: TrainConfig, split: Split) -> Pace:
         validation=validated / len(split),
         cores=training.cpu_seconds / training.seconds,
     )
-
-
-def trials_drawn(job: Job) -> Iterator[tuple[TrainConfig, int, float | None]]:
-    """Trials as the search may draw them: configuration, epochs until it is stopped, and a made-up value if it is not.
-
-    Those known to be good are better than the others.
-    """
-    settings, chance = job.settings, random.Random(job.settings.seed)  # noqa: S311 - no secret
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = Space.of(settings, job.task)
-    known = [REFERENCE, *(point.config for point in known_points(settings, space))]
-    strategy = Strategy.of("random", settings.pruner, settings.epochs, settings.seed)
-    study = InMemoryStudy("calibration", strategy, [], space)
-    for number in range(min(settings.trials, _MOST_DRAWN)):
-        with suppress(RefusedPoint):
-            trial, config = study.draw_at(known[number], {}) if number < len(known) else study.draw({})
-            value = chance.random() + (0 < number < len(known))
-            played = list(study.play(trial.number, [value] * settings.epochs, may_stop=trial.number > 0))
-            yield config, len(played), played[-1]

@@ -11,9 +11,9 @@ import heapq
 import itertools
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.data.splits import VALIDATION_SHARE
@@ -22,6 +22,9 @@ from fashion_model.task import FASHION_MNIST, Task
 from reports.records import TrialRecord
 from search.command.settings import Settings
 from search.command.terminal.progress import Left, StageProgress
+
+if TYPE_CHECKING:
+    from search.study.played import PlayedTrial  # with Optuna, which loads while Ray starts
 
 REPORT_SECONDS: Final = 10.0  # on two busy cores
 RACE_SEEDS: Final = 4  # at most, of each finalist
@@ -88,6 +91,12 @@ class RunCost:
     _paces: dict[TrainConfig, float] = field(default_factory=dict)  # seconds of an epoch
     _values: dict[TrainConfig, float] = field(default_factory=dict)  # accuracies of complete trials
     _began: dict[int, float] = field(default_factory=dict)
+    _drawn: list[float] = field(default_factory=list)  # seconds of each trial that the sampler drew
+    _played: list[PlayedTrial] = field(default_factory=list)
+
+    def expect(self, trials: Iterable[PlayedTrial]) -> None:
+        """Trials that may come: by them goes what is said of those that have not ended."""
+        self._played = list(trials)
 
     def began(self, trial: int) -> None:
         """A trial begins."""
@@ -103,6 +112,8 @@ class RunCost:
         self.gone(record.number)
         if record.work.seconds:
             self.measured(record.config, record.work.seconds, len(record.measurements), record.value)
+            if record.origin == "sampler":
+                self._drawn.append(record.work.seconds)
 
     def measured(self, config: TrainConfig | None, seconds: float, epochs: float, value: float | None) -> None:
         """A trial of so many epochs took so long; `value` is None where it was not trained to its end."""
@@ -123,7 +134,7 @@ class RunCost:
         paces = dict(self._paces)
         if config not in paces and paces:
             sizes = [self._multiply_adds(each) for each in paces]
-            slope, start = 0.0, statistics.fmean(paces.values())
+            slope, start = statistics.fmean(paces.values()) / statistics.fmean(sizes), 0.0
             if len(set(sizes)) > 1:
                 slope, start = statistics.linear_regression(sizes, list(paces.values()))
             paces[config] = max(slope * self._multiply_adds(config) + start, min(paces.values()))
@@ -181,16 +192,25 @@ class RunCost:
         return Left.of(left + rest, ((1 - share) * _FULL_SPREAD * left) ** 2 + (_FULL_SPREAD * rest) ** 2)
 
     def _left_in_search(self, unended: int, rest: float) -> Left:
-        seconds = list(self._seconds)
-        mean, count = statistics.fmean(seconds), len(seconds)
+        known = [self._seconds_of(each) for each in self._played if each.is_known]
+        drawn = [self._seconds_of(each) for each in self._played if not each.is_known]
+        known_left = known[self.settings.trials - unended :]  # they are tried first
+        drawn_left = unended - len(known_left)
+        # what is expected counts as much as a few trials; where nothing is, all that ended are taken for drawn ones
+        seconds, trusted = (list(self._drawn), _TRUSTED) if drawn else (list(self._seconds), 0)
+        mean = (trusted * statistics.fmean(drawn or [0.0]) + sum(seconds)) / (trusted + len(seconds))
         first = (_TRIAL_SPREAD * mean) ** 2
-        variance = (_TRUSTED * first + sum((each - mean) ** 2 for each in seconds)) / (_TRUSTED + count - 1)
-        now = time.monotonic()
-        spent = sum(min(now - began, mean) for began in list(self._began.values()))
+        variance = (_TRUSTED * first + sum((each - mean) ** 2 for each in seconds)) / (_TRUSTED + len(seconds) - 1)
+        now, usual = time.monotonic(), dict(enumerate(known))
+        spent = sum(min(now - began, usual.get(number, mean)) for number, began in list(self._began.items()))
         at_a_time = max(1, min(self.places, unended))
-        work = max(0.0, unended * mean - spent) / at_a_time
-        spread = (unended * variance + unended**2 * variance / count) / at_a_time**2
-        return Left.of(work + rest, spread + (_FULL_SPREAD * rest) ** 2)
+        work = max(0.0, sum(known_left) + drawn_left * mean - spent) / at_a_time
+        spread = drawn_left * variance + drawn_left**2 * variance / (trusted + len(seconds))
+        spread += (_FULL_SPREAD * sum(known_left)) ** 2
+        return Left.of(work + rest, spread / at_a_time**2 + (_FULL_SPREAD * rest) ** 2)
+
+    def _seconds_of(self, trial: PlayedTrial) -> float:
+        return self.training(trial.config) * trial.epochs / self.settings.epochs
 
     def _extras(self, winner: TrainConfig, race: int) -> tuple[int, int]:
         """How many trainings the ablation of a winner will make, and for how many epochs equal compute trains."""

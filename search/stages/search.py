@@ -64,10 +64,13 @@ def search(run: Run, site: Callable[[], Site], data: Data) -> None:
 
 
 def _run_trials(run: Run, site: Callable[[], Site], study: SearchStudy, data: Data) -> None:
+    from search.study.played import played_trials
+
     settings, before = run.settings, study.counts.ended()
     for record in study.records():
         run.cost.ended(record)
     run.cost.places = site().concurrent
+    run.cost.expect(played_trials(settings, run.task))
     if before >= settings.trials:
         run.progress.stage("search", f"it already has {counted(before, 'trial')}")
         return

@@ -14,6 +14,7 @@ from fashion_model.task import FASHION_MNIST
 from search.command.settings import Settings
 from search.command.terminal.progress import StageProgress
 from search.stages.cost import RunCost, Stage, Terms, ablation_size
+from search.study.played import PlayedTrial
 
 SMALL = replace(REFERENCE, dense_units=64)  # fewer multiply-adds than the reference
 LARGE = replace(REFERENCE, base_filters=64)
@@ -74,7 +75,8 @@ def test_what_was_not_measured_costs_by_its_multiply_adds() -> None:
     sizes = {each: network_of(each, FASHION_MNIST).multiply_adds for each in (SMALL, REFERENCE, LARGE)}
     cost = cost_of((SMALL, 10 + sizes[SMALL] / 1e6, None), (LARGE, 10 + sizes[LARGE] / 1e6, None))
     assert cost.training(REFERENCE) == pytest.approx(10 + sizes[REFERENCE] / 1e6)
-    assert cost_of((SMALL, 60, None)).training(LARGE) == 60.0, "one point has no slope"
+    one = cost_of((SMALL, 60, None)).training(LARGE)
+    assert one == pytest.approx(60 * sizes[LARGE] / sizes[SMALL]), "one point alone: in proportion"
     assert cost_of().training(LARGE) == 0.0
 
 
@@ -99,6 +101,25 @@ def test_all_stages_and_what_the_running_trials_have_done_are_in_the_time_that_i
     assert later is not None
     assert left.seconds - later.seconds == pytest.approx(60 / 4)
     assert cost_of().left("search", StageProgress(12, 0), MOST) is None
+
+
+def test_known_points_are_told_from_what_the_sampler_draws_in_the_time_that_is_left() -> None:
+    small, large = (network_of(each, FASHION_MNIST).multiply_adds for each in (REFERENCE, LARGE))
+    known = [PlayedTrial(REFERENCE, 10, 0.9, True), *[PlayedTrial(LARGE, 10, 1.5, True)] * 2]
+    cost = cost_of((REFERENCE, 100, 0.91), trials=50)
+    cost.expect([*known, *[PlayedTrial(REFERENCE, 1, None, False)] * 40, *[PlayedTrial(REFERENCE, 3, None, False)] * 7])
+    rest = sum(each.wall(1) for each in cost.usual(PLAIN))
+    left = cost.left("search", StageProgress(50, 1), PLAIN)
+    assert left is not None
+    a_drawn_one = (40 * 10 + 7 * 30) / 47
+    assert left.seconds == pytest.approx(2 * 100 * large / small + 47 * a_drawn_one + rest)
+    for _ in range(2):
+        cost.measured(LARGE, 300, 10, 0.93)
+    cost._drawn += [20.0] * 8
+    later = cost.left("search", StageProgress(50, 11), PLAIN)
+    assert later is not None
+    rest = sum(each.wall(1) for each in cost.usual(PLAIN))
+    assert later.seconds == pytest.approx(39 * (2 * a_drawn_one + 8 * 20) / 10 + rest)
 
 
 def test_a_machine_that_comes_while_the_search_runs_makes_what_follows_shorter() -> None:

@@ -12,8 +12,9 @@ from fashion_model.config import REFERENCE
 from fashion_model.task import FASHION_MNIST
 from search.command.settings import PrunerName, Settings
 from search.run_folder.environment import environment
-from search.session.calibration import Pace, calibrated, measured, trials_drawn
+from search.session.calibration import Pace, calibrated, measured
 from search.session.forecast import Forecast, Job, forecast
+from search.study.played import played_trials
 from tests.reports.conftest import Plan, finish
 
 SIZE = ClusterSize(2.0, 0.0, 1)
@@ -110,17 +111,19 @@ def test_a_run_of_another_size_or_machine_is_no_basis(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pruner", "least", "most"), [("none", 10.0, 10.0), ("halving", 1.5, 6.0), ("median", 2.0, 9.0)]
+    ("pruner", "least", "most"), [("none", 10.0, 10.0), ("halving", 1.5, 6.0), ("median", 1.2, 9.0)]
 )
 def test_a_calibrations_trials_are_those_of_the_search_stopped_by_its_own_pruner(
     pruner: PrunerName, least: float, most: float
 ) -> None:
     wanted = Settings(name="n", trials=40, epochs=10, pruner=pruner)
-    drawn = list(trials_drawn(Job(wanted, 60_000, FASHION_MNIST, SIZE, TrialResources(1.0, 0.0), 2)))
-    assert drawn[0][:2] == (REFERENCE, 10)
-    assert least <= sum(epochs for _, epochs, _ in drawn) / len(drawn) <= most
-    assert all((epochs == 10) == (value is not None) for _, epochs, value in drawn)
-    assert max(drawn, key=lambda trial: trial[2] or 0.0)[0] in [config for config, _, _ in drawn[1:6]], "the portfolio"
+    played = list(played_trials(wanted, FASHION_MNIST))
+    assert played[0].config == REFERENCE
+    assert [trial.is_known for trial in played] == [True] * 6 + [False] * 34
+    assert {trial.epochs for trial in played[:6]} == {10}, "the pruner stops only what the sampler has drawn"
+    assert least <= sum(trial.epochs for trial in played[6:]) / 34 <= most
+    assert all((trial.epochs == 10) == (trial.value is not None) for trial in played)
+    assert min(trial.value or 0.0 for trial in played[1:6]) > 0.5, "the portfolio"
 
 
 @pytest.mark.parametrize(("trials", "places"), [(12, 1), (12, 3), (60, 2)])
