@@ -106,7 +106,11 @@ def _heading(numbers: Ablation | None, same: bool) -> str:
     if numbers is None:
         return "The winner is the reference" if same else "Which change mattered was not measured"
     measured = [(step.gain, step.name) for step in numbers.steps if step.gain]
-    best, name = max(measured, key=lambda each: each[0].value, default=(numbers.total, ""))
+    if not measured:
+        return "Which change mattered was not measured"
+    if not numbers.freedom:
+        return "Which change mattered cannot be told from chance: one training each"
+    best, name = max(measured, key=lambda each: each[0].value)
     if best.low <= 0.0:
         return "No change is reliably better than none"
     gain = f"{points(best.value)} pt on the validation images"
@@ -119,7 +123,8 @@ def gains(numbers: Ablation) -> Markup:
     figure, (axes,) = svg.new_figure(0.7 + 0.4 * max(1, len(steps)))
     for row, step in enumerate(steps):
         if step.gain:
-            svg.draw_estimate(axes, step.gain, row, svg.sign_colour(step.gain), width=6)
+            colour = svg.sign_colour(step.gain) if numbers.freedom else svg.REFERENCE
+            svg.draw_estimate(axes, step.gain, row, colour, width=6)
     axes.axvline(0, color=svg.MUTED, linewidth=1)
     svg.name_rows(axes, [step.label for step in steps])
     axes.set_ylim(max(1, len(steps)) - 0.5, -0.5)

@@ -10,7 +10,7 @@ from scipy import stats
 from fashion_model.config import REFERENCE
 from reports.numbers.finished import finished
 from reports.records import AblationStep, FinalistScore, SearchOutcome
-from reports.sections.ablation.section import ablation, ablation_of
+from reports.sections.ablation.section import ablation, ablation_of, gains
 from tests.reports.conftest import TUNED, Finish, Plan
 from tests.reports.parsed_page import Page
 
@@ -86,3 +86,27 @@ def test_what_was_not_measured_is_said(make: Finish) -> None:
     assert "--ablate 3" in section.html
     section = ablation(finished(same.outcome, same.predictions))
     assert section.heading == "The winner is the reference"
+
+
+def test_where_no_step_between_was_trained_no_change_is_named(make: Finish) -> None:
+    search = make(Plan())
+    failed = path((0.900, 0.901), (), (), (0.920, 0.922, 0.921))
+    section = ablation(finished(with_path(search.outcome, failed), search.predictions))
+    assert section.heading == "Which change mattered was not measured"
+    assert "+2.05 pt" in section.html
+
+
+def test_of_one_training_each_nothing_is_called_sure_and_no_interval_is_named(make: Finish) -> None:
+    search = make(Plan())
+    single = path((0.90,), (0.93,), (0.92,), (0.94,))
+    numbers = ablation_of(single, (replace(WINNER, seeds=(1,), fresh_values=(0.94,)),))
+    outcome = replace(search.outcome, ablation=single, finalists=(replace(WINNER, seeds=(1,), fresh_values=(0.94,)),))
+    section = ablation(finished(outcome, search.predictions))
+    assert (numbers.freedom, section.heading) == (
+        0,
+        "Which change mattered cannot be told from chance: one training each",
+    )
+    assert "One training each: how much is chance is not known. The tuned model’s accuracies" in section.html
+    assert not any(word in section.html for word in ("Student", "with its 95% interval", "surely"))
+    drawn = gains(numbers)
+    assert ("var(--accent)" in drawn, "var(--worse)" in drawn, "var(--reference)" in drawn) == (False, False, True)
