@@ -92,7 +92,7 @@ class Scale:
 def _round_step(least: float, *, whole: bool) -> float:
     power = 10.0 ** math.floor(math.log10(least))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= least * (1 - 1e-9))
-    return max(1.0, step) if whole else step
+    return float(math.ceil(step)) if whole else step
 
 
 def line(points: Iterable[Point]) -> str:
