@@ -42,9 +42,10 @@ def _heading(checks: Sequence[Check]) -> str:
 
 def limits(finished: Finished) -> Section:
     """What no number of the page can say."""
+    opened = next(check for check in finished.comparison.checks if check.code == "C6")
     return draw_section(
         "sections/checks/limits.html", id="limits", title="Limits", heading="What this does not show",
-        document=finished.document,
+        document=finished.document, opened_once=opened.level == "pass",
     )  # fmt: skip
 
 

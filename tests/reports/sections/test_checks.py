@@ -13,7 +13,7 @@ from reports.card import model_card
 from reports.numbers.checks import Level
 from reports.numbers.finished import finished
 from reports.records import SearchOutcome, Work
-from reports.sections.checks.section import checks, self_checks, settings_at_a_border
+from reports.sections.checks.section import checks, limits, self_checks, settings_at_a_border
 from reports.sections.result.section import result
 from tests.reports.conftest import TUNED, Finish, FinishedSearch, Plan
 
@@ -80,6 +80,12 @@ BROKEN: dict[str, tuple[str, Callable[[FinishedSearch], FinishedSearch]]] = {
 }  # fmt: skip
 
 
+def test_test_images_that_were_opened_once_are_said_to_have_been(make: Finish) -> None:
+    search = make(Plan())
+    html = limits(finished(search.outcome, search.predictions)).html
+    assert "<b>One test set,</b> opened once, after the winner was chosen. The verdict holds" in html
+
+
 def test_a_fair_search_passes(make: Finish) -> None:
     assert notes(make(Plan())) <= {"E2"}
     assert found(make(Plan()), "fail") == set()
@@ -138,6 +144,7 @@ def test_a_run_that_was_taken_further_keeps_its_verdict_and_says_that_its_test_i
     assert ("C6" in notes(extended), numbers.comparison.verdict) == (True, verdict)
     opened = f"a first retraining was scored before {more} of 14 trials had ended"
     assert opened in checks(numbers).html
+    assert "<b>One test set.</b> The verdict holds" in limits(numbers).html
     assert opened in model_card(numbers)
 
 
