@@ -6,6 +6,7 @@ The card has the sections of Mitchell et al. 2019, "Model Cards for Model Report
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def summary(run_dir: Path) -> str:
         f"{_text(comparison.sentence)}\n\n{_both(numbers)}\n\n"
         f"Changed: {_text(changed_settings(outcome.reference_config, outcome.best_config))}.\n"
         f"Search: {len(outcome.trials)} trials ({trials}).\n\n"
-        f"    {without_credentials(outcome.command)}\n"
+        f"{textwrap.indent(without_credentials(outcome.command), '    ')}\n"
     )
 
 
@@ -84,6 +85,7 @@ def model_card(numbers: Finished) -> str:
 def _details(numbers: Finished) -> str:
     outcome, best = numbers.outcome, numbers.comparison.best
     first = best.runs[0]
+    commands = without_credentials(outcome.command).replace("\n", "`, then `")
     return "\n".join(
         (
             f"- Kind: convolutional network of {count(best.parameters)} parameters, {_epochs(numbers)} epochs",
@@ -92,7 +94,7 @@ def _details(numbers: Finished) -> str:
             f"- File: `{without_folders(first.model_file)}`, of the first seed: to pick the best of several "
             "would be to pick luck",
             f"- Its SHA-256: `{first.model_sha256}`",
-            f"- Made: {outcome.ended[:10]}, by `{without_credentials(outcome.command)}`",
+            f"- Made: {outcome.ended[:10]}, by `{commands}`",
             *(f"- {name} {version}" for name, version in sorted(outcome.environment.versions.items())),
         )
     )

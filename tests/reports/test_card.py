@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +61,15 @@ def test_the_summary_has_the_verdict_and_both_accuracies(search: FinishedSearch,
     assert f"| test accuracy | {percent(reference)} | {percent(best)} |" in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") - line.count("\\|") for line in tables}) == 1
+
+
+def test_the_commands_of_a_run_that_was_taken_further_are_shown_one_by_one(
+    search: FinishedSearch, tmp_path: Path
+) -> None:
+    command = "run --storage postgresql://ann:pw@db/x\nrun --resume runs/a --trials 20"
+    longer = replace(search, outcome=replace(search.outcome, command=command))
+    assert summary(longer.write(tmp_path)).endswith(
+        "\n\n    run --storage postgresql://…@db/x\n    run --resume runs/a --trials 20\n"
+    )
+    made = ", by `run --storage postgresql://…@db/x`, then `run --resume runs/a --trials 20`\n"
+    assert made in model_card(finished(longer.outcome, longer.predictions))
