@@ -126,6 +126,21 @@ def test_machines_of_one_worker_each_are_drawn_once_and_listed(make: Finish) -> 
     assert 'id="machines-title"' not in page
 
 
+@pytest.mark.parametrize(("hosts", "said"), [(("host",), True), (("host", "other"), False)])
+def test_one_devices_pace_stands_for_the_search_only_where_it_was_alone(
+    make: Finish, hosts: tuple[str, ...], said: bool
+) -> None:
+    search = make(Plan())
+    works = [
+        replace(trial.work, worker=f"{hosts[trial.number % len(hosts)]}:1", trained_epochs=2, train_seconds=5.0)
+        for trial in search.outcome.trials
+    ]
+    trials = tuple(replace(trial, work=work) for trial, work in zip(search.outcome.trials, works, strict=True))
+    page = cost(finished(replace(search.outcome, trials=trials), search.predictions)).html
+    assert "went into passes over the training images" in page
+    assert ("While it was busy, CPU trained on " in page) == said
+
+
 def test_a_gpu_was_busy_with_an_attempt_that_was_made_again_elsewhere(outcome: SearchOutcome) -> None:
     lost = replace(at(outcome.trials[3], "00:50", 20, SECOND, "1"), status="FAIL", number=99)
     _, alone, both = machines(replace(outcome, lost=(lost,))).devices
