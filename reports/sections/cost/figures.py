@@ -201,10 +201,11 @@ def _lane(worker: str, bars: Sequence[Bar], span: float) -> Lane:
 
 
 def _peak(bars: Sequence[Bar]) -> int:
-    """The largest number of bars at one moment. Ends are recorded to the second, so shorter overlaps do not count."""
+    """The largest number of bars at one moment. Ends are recorded to the second, so shorter overlaps do not count; bars
+    that are themselves shorter are one at a time."""
     ends = [max(bar.start, bar.end - _CLOCK_SECONDS) for bar in bars]
     events = sorted([(bar.start, 1) for bar in bars] + [(end, -1) for end in ends])
-    running = peak = 0
+    running, peak = 0, min(1, len(bars))
     for _, step in events:
         running += step
         peak = max(peak, running)

@@ -91,6 +91,15 @@ def test_what_went_into_attempts_that_were_made_again_is_part_of_the_cost_and_sa
     assert [said in page for page in pages] == [True, False]
 
 
+def test_trials_of_less_than_a_second_are_one_at_once(make: Finish) -> None:
+    outcome = make(Plan()).outcome
+    first, second = outcome.trials[:2]
+    trials = (at(first, "01:00", 0.5, "a"), at(second, "01:02", 0.5, "a"))
+    line = cost_of(replace(outcome, trials=trials)).timeline
+    assert (line.peak, line.span_seconds) == (1, 2.5)
+    assert line.busy_share == pytest.approx(1 / 2.5)
+
+
 def test_a_search_without_workers_has_an_empty_timeline(make: Finish) -> None:
     outcome = make(Plan()).outcome
     trials = tuple(replace(trial, work=replace(trial.work, worker="")) for trial in outcome.trials)
