@@ -91,13 +91,14 @@ def changed_images(finished: Finished, changes: Changes) -> ChangedImages:
     gain = right["best"].sum(axis=0).astype(np.int64) - right["reference"].sum(axis=0)
     most = {model: right[model].mean(axis=0) > 0.5 for model in MODELS}
     least = {model: right[model].mean(axis=0) < 0.5 for model in MODELS}
+    fixed, broken = most["best"] & least["reference"], most["reference"] & least["best"]
     pairs = [cell for cell in changes.mistakes()[:PAIRS_SHOWN] if cell.change.estimate.value]
     return ChangedImages(
         pairs=tuple(_pair_change(finished, cell) for cell in pairs),
-        fixed=_clearest(finished, gain, "best", EXAMPLES_SHOWN),
-        broken=_clearest(finished, -gain, "reference", EXAMPLES_SHOWN),
-        fixed_total=int((most["best"] & least["reference"]).sum()),
-        broken_total=int((most["reference"] & least["best"]).sum()),
+        fixed=_clearest(finished, np.where(fixed, gain, 0), "best", EXAMPLES_SHOWN),
+        broken=_clearest(finished, np.where(broken, -gain, 0), "reference", EXAMPLES_SHOWN),
+        fixed_total=int(fixed.sum()),
+        broken_total=int(broken.sum()),
     )
 
 

@@ -27,11 +27,13 @@ def test_changed_images_are_right_in_most_runs_of_one_model_and_wrong_in_most_of
     found: Finished, changed: ChangedImages
 ) -> None:
     before, after = (found.is_right(model).sum(axis=0) for model in ("reference", "best"))
-    assert changed.fixed_total == ((after >= 3) & (before <= 2)).sum()
-    assert changed.broken_total == ((before >= 3) & (after <= 2)).sum()
+    fixed, broken = (after >= 3) & (before <= 2), (before >= 3) & (after <= 2)
+    assert (changed.fixed_total, changed.broken_total) == (fixed.sum(), broken.sum())
+    assert (len(changed.fixed), len(changed.broken)) == (min(8, fixed.sum()), min(8, broken.sum()))
+    assert all(fixed[item.index] for item in changed.fixed)
+    assert all(broken[item.index] for item in changed.broken)
     gains = [item.right_best - item.right_reference for item in changed.fixed]
-    assert gains == sorted(after - before, reverse=True)[: len(gains)]
-    assert all(item.right_reference > item.right_best for item in changed.broken)
+    assert gains == sorted((after.astype(int) - before)[fixed], reverse=True)[: len(gains)]
 
 
 def test_changed_pairs_are_the_largest_mean_changes_off_the_diagonal(found: Finished, changed: ChangedImages) -> None:
