@@ -113,7 +113,7 @@ def page(runs: Sequence[Finished], found: SideBySide) -> str:
         study=f"{len(runs)} runs",
         written=max(run.outcome.ended for run in runs),
         is_finished=True,
-        records=("outcome.json",),
+        records=(),
     )
     return draw_page([section], cover)
 

@@ -36,7 +36,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cover:
-    """What the page says of itself: the task, the study, when it was written (ISO-8601), and from which files."""
+    """What the page says of itself: the task, the study, when it was written (ISO-8601), and from which `records`; it
+    has none where no report.json lies beside it."""
 
     task: str
     study: str

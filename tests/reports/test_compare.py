@@ -26,7 +26,9 @@ def test_runs_of_the_same_data_and_terms_are_comparable(
     folders = [str(run.write(tmp_path / run.outcome.study)) for run in (first, second)]
     assert main([*folders, "--output", str(output)]) == 0
     assert capsys.readouterr().out == f"comparable: same data, same terms\n{output}\n"
-    page = Page(output.read_text(encoding="utf-8"))
+    text = output.read_text(encoding="utf-8")
+    assert "report.json" not in text, "there is none beside it"
+    page = Page(text)
     rows = {row[0]: row[1:] for row in page.tables[""]}
     assert rows["trials"] == ["14", "20"]
     verdicts = [compare(run.outcome, run.predictions).verdict for run in (first, second)]
