@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runs = [finished_run(run) for run in flags.runs]
         found = side_by_side(runs)
         write_beside_then_move(flags.output, page(runs, found).encode())
-    except RecordError as error:
+    except (RecordError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     obstacles = found.obstacles()

@@ -66,3 +66,11 @@ def test_one_run_and_a_folder_without_a_run_are_refused(tmp_path: Path, capsys: 
     assert main([str(tmp_path), str(tmp_path), "--output", str(tmp_path / "a.html")]) == 2
     assert "outcome.json must be the outcome of a finished search" in capsys.readouterr().err
     assert not (tmp_path / "a.html").exists()
+
+
+def test_an_output_that_cannot_be_written_ends_with_2_and_the_reason(
+    first: FinishedSearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, output = str(first.write(tmp_path / "first")), tmp_path / "missing" / "x.html"
+    assert main([folder, folder, "--output", str(output)]) == 2
+    assert capsys.readouterr().err.startswith("error: [Errno 2] No such file or directory: ")
