@@ -10,7 +10,7 @@ from typing import Any
 from reports.records import TrialRecord
 
 _CREDENTIALS = re.compile(r"(?<=://)[^@/\s]+(?=@)")
-_FOLDERS = re.compile(r"(?<![\w.:/~])~?/(?:[\w.+@-]+/)*(?=[\w.+@-])")
+_FOLDERS = re.compile(r"(?:(?<![\w.:/~])|(?<=sqlite:///)|(?<=file://))~?/(?:[\w.+@-]+/)*(?=[\w.+@-])")
 _ADDRESSES = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
 _SHORTEST_HOST = 4
 

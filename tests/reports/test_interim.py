@@ -158,7 +158,7 @@ def test_the_sentence_of_a_search_without_a_complete_trial(ended: int, said: str
         ("interrupted by SIGTERM", "No test result yet: the search was interrupted by SIGTERM."),
         ("stopped by a full disk.", "No test result yet: the search was stopped by a full disk."),
         ("the time budget of 2 h is used up", "No test result yet: the time budget of 2 h is used up."),
-        ("lost sqlite:////data/ann/study.db", "No test result yet: lost sqlite:////data/ann/study.db."),
+        ("lost sqlite:////data/ann/study.db", "No test result yet: lost sqlite:///…/study.db."),
         ("no postgresql://ann:pw@db/x", "No test result yet: no postgresql://…@db/x."),
         ("", "No test result yet: the search has not ended."),
     ],

@@ -29,7 +29,16 @@ def test_credentials_are_masked(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("/home/ann/data", "…/data"), ("~/data/x.gz", "…/x.gz"), ("cosine / adam", "cosine / adam"), ("a/b", "a/b")],
+    [
+        ("/home/ann/data", "…/data"),
+        ("~/data/x.gz", "…/x.gz"),
+        ("cosine / adam", "cosine / adam"),
+        ("a/b", "a/b"),
+        ("sqlite:////home/ann/runs/x/study.db", "sqlite:///…/study.db"),
+        ("file:///home/ann/x", "file://…/x"),
+        ("sqlite:///study.db", "sqlite:///study.db"),
+        ("s3://bucket/runs/x", "s3://bucket/runs/x"),
+    ],
 )
 def test_folders_are_reduced_to_the_last_part(text: str, shown: str) -> None:
     assert without_folders(text) == shown
