@@ -30,7 +30,7 @@ class WorkerNames:
         for worker in sorted(self.workers, key=len, reverse=True):
             text = text.replace(worker, self.label(worker))
         for host in sorted(self._hosts(), key=len, reverse=True):
-            text = text.replace(host, "host")
+            text = re.sub(rf"(?<![\w-]){re.escape(host)}(?![\w-])", "host", text)
         text = _ADDRESSES.sub("host", text)
         return without_folders(without_credentials(text))
 

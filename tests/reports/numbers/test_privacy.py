@@ -16,6 +16,11 @@ def test_workers_are_numbered_and_their_hosts_never_named() -> None:
     assert names.clean("the machine 10.0.31.7 is lost (Ray 2.60.0.1x)") == "the machine host is lost (Ray 2.60.0.1x)"
 
 
+def test_a_host_within_another_word_is_none() -> None:
+    names = WorkerNames(("head:4711",))
+    assert names.clean("the overhead on head, of head-room, ahead") == "the overhead on host, of head-room, ahead"
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
