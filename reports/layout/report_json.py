@@ -16,8 +16,7 @@ SCHEMA: Final = 1
 def report_json(sections: Sequence[Section], *, finished: bool) -> bytes:
     """report.json with all that the sections add. `finished` says of which page.
 
-    Accuracies are fractions, times are ISO-8601 UTC or seconds, and NaN is null. A record that has an `output_dict`
-    gives its own form.
+    Accuracies are fractions, times are ISO-8601 UTC or seconds, and NaN is null.
 
     Raises:
         ValueError: when two sections add a number at the same place.
@@ -38,8 +37,6 @@ def report_json(sections: Sequence[Section], *, finished: bool) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "output_dict"):
-        return value.output_dict()
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import classification_report, confusion_matrix
 
 from fashion_model.training.result import EpochResult
 from reports.numbers.statistics import Estimate, Interval, calibration_error, mean_accuracy, wilson
@@ -16,46 +16,13 @@ from reports.records import FinalRun
 
 Probabilities = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.uint8]
-ConfusionMatrix = tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassScore:
-    """One line of a classification report: fractions, and the number of images."""
-
-    name: str
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassificationReport:
-    """Scores class by class in label order, and their unweighted and support-weighted means."""
-
-    classes: tuple[ClassScore, ...]
-    macro: ClassScore
-    weighted: ClassScore
-    accuracy: float
-
-    def output_dict(self) -> dict[str, Any]:
-        """The form of scikit-learn's classification_report(…, output_dict=True)."""
-        scores = {
-            score.name: {
-                "precision": score.precision,
-                "recall": score.recall,
-                "f1-score": score.f1,
-                "support": score.support,
-            }
-            for score in (*self.classes, self.macro, self.weighted)
-        }
-        return {**scores, "accuracy": self.accuracy}
+_AVERAGES: Final = frozenset({"accuracy", "macro avg", "weighted avg"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunNumbers:
     """One retraining on the n test images. `confusion_matrix` counts images: rows are true, columns predicted labels.
+    `classification_report` is scikit-learn's, with its classes first, in the order of their labels.
 
     `correct` and `test_accuracy` are computed from the stored probabilities; `recorded_test_accuracy` and `test_loss`
     (nats an image) are what the retraining itself wrote down.
@@ -68,8 +35,8 @@ class RunNumbers:
     recorded_test_accuracy: float
     test_loss: float
     calibration_error: float
-    confusion_matrix: ConfusionMatrix
-    classification_report: ClassificationReport
+    confusion_matrix: list[list[int]]
+    classification_report: dict[str, Any]
     epochs: tuple[EpochResult, ...]
     parameters: int
     train_seconds: float
@@ -126,6 +93,9 @@ def _run_numbers(run: FinalRun, probabilities: Probabilities, labels: Labels, na
     predicted = probabilities.argmax(axis=1)
     correct = int((predicted == labels).sum())
     accuracy = wilson(correct, len(labels))
+    every = range(len(names))
+    # a class of one's own may be called as an average is, which would take its place
+    keys = names if _AVERAGES.isdisjoint(names) else [f"{label}: {name}" for label, name in enumerate(names)]
     return RunNumbers(
         seed=run.train.seed,
         correct=correct,
@@ -134,8 +104,10 @@ def _run_numbers(run: FinalRun, probabilities: Probabilities, labels: Labels, na
         recorded_test_accuracy=run.test_accuracy,
         test_loss=run.test_loss,
         calibration_error=calibration_error(probabilities, labels),
-        confusion_matrix=confusion(labels, predicted, len(names)),
-        classification_report=classification(labels, predicted, names),
+        confusion_matrix=confusion_matrix(labels, predicted, labels=every).tolist(),
+        classification_report=classification_report(
+            labels, predicted, labels=every, target_names=keys, output_dict=True, zero_division=0.0
+        ),
         epochs=run.train.epochs,
         parameters=run.train.parameters,
         train_seconds=run.train.seconds,
@@ -143,38 +115,6 @@ def _run_numbers(run: FinalRun, probabilities: Probabilities, labels: Labels, na
         predict_seconds=run.predict_seconds,
         model_file=run.model_file,
         model_sha256=run.model_sha256,
-    )
-
-
-def confusion(labels: Labels, predicted: npt.NDArray[np.int64], classes: int) -> ConfusionMatrix:
-    """scikit-learn's confusion matrix over all classes, whether an image has them or not."""
-    matrix = confusion_matrix(labels, predicted, labels=range(classes))
-    return tuple(tuple(int(cell) for cell in row) for row in matrix)
-
-
-def classification(labels: Labels, predicted: npt.NDArray[np.int64], names: Sequence[str]) -> ClassificationReport:
-    """scikit-learn's precision, recall, F1 and support; a score without a denominator is 0."""
-    every = range(len(names))
-    scores = precision_recall_fscore_support(labels, predicted, labels=every, zero_division=0.0)
-    classes = tuple(
-        ClassScore(name=name, precision=float(p), recall=float(r), f1=float(f), support=int(n))
-        for name, p, r, f, n in zip(names, *scores, strict=True)
-    )
-    return ClassificationReport(
-        classes=classes,
-        macro=_mean_score("macro avg", classes, [1] * len(classes)),
-        weighted=_mean_score("weighted avg", classes, [score.support for score in classes]),
-        accuracy=float((predicted == labels).mean()),
-    )
-
-
-def _mean_score(name: str, classes: Sequence[ClassScore], weights: Sequence[int]) -> ClassScore:
-    return ClassScore(
-        name=name,
-        precision=float(np.average([score.precision for score in classes], weights=weights)),
-        recall=float(np.average([score.recall for score in classes], weights=weights)),
-        f1=float(np.average([score.f1 for score in classes], weights=weights)),
-        support=sum(score.support for score in classes),
     )
 
 

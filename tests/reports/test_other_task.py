@@ -65,6 +65,13 @@ def test_the_tables_are_scikit_learns_for_seven_classes(search: FinishedSearch, 
         assert [float(cell) for cell in row[offset : offset + 3]] == pytest.approx(wanted, abs=6e-5)
 
 
+def test_a_class_that_is_called_as_an_average_is_in_the_reports_beside_it(numbers: dict[str, Any]) -> None:
+    for run in numbers["models"]["best"]["runs"]:
+        *classes, accuracy, _, _ = run["classification_report"].items()
+        assert [name for name, _ in classes] == [f"{label}: {name}" for label, name in enumerate(NAMES)]
+        assert accuracy == ("accuracy", pytest.approx(run["test_accuracy"]))
+
+
 def test_nothing_is_said_that_holds_for_the_documented_task_alone(text: str, numbers: dict[str, Any]) -> None:
     said = re.sub(r"<(style|script)>.*?</\1>|<[^>]*>", " ", text, flags=re.DOTALL)
     assert [word for word in DOCUMENTED if word in said] == []

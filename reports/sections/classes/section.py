@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
@@ -12,9 +13,20 @@ from reports.layout.section import Section, draw_section
 from reports.numbers.changes import CellChange, Change, ClassChange
 from reports.numbers.checks import SEEDS_WANTED
 from reports.numbers.finished import Finished
-from reports.numbers.model_summary import ClassScore, ModelSummary
+from reports.numbers.model_summary import ModelSummary
 from reports.numbers.wording import plural, points
 from reports.sections.classes.heat import Matrix, count_cells, difference_cells, largest_mistake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassScore:
+    """One line of a classification report: fractions, and the number of images."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
 
 
 def confusion(finished: Finished) -> Section:
@@ -68,7 +80,7 @@ def scores(finished: Finished) -> Section:
     """Precision, recall and F1 of each class, means over the seeds, and their changes."""
     comparison, changes = finished.comparison, finished.changes
     seeds = len(comparison.seeds)
-    lines = [mean_lines(model) for _, model in comparison.models()]
+    lines = [mean_lines(model, finished.task.class_names) for _, model in comparison.models()]
     return draw_section(
         "sections/classes/scores.html", id="scores", title="Scores",
         heading=_hardest(lines[0]) if changes is None else _scores_heading(changes.classes, seeds),
@@ -78,19 +90,19 @@ def scores(finished: Finished) -> Section:
     )  # fmt: skip
 
 
-def mean_lines(model: ModelSummary) -> tuple[ClassScore, ...]:
+def mean_lines(model: ModelSummary, names: Sequence[str]) -> tuple[ClassScore, ...]:
     """The lines of the model's classification reports, means over its runs: classes, macro, weighted."""
     reports = [run.classification_report for run in model.runs]
-    by_run = [(*report.classes, report.macro, report.weighted) for report in reports]
+    keys = [key for key in reports[0] if key != "accuracy"]
     return tuple(
         ClassScore(
-            name=same[0].name,
-            precision=float(np.mean([line.precision for line in same])),
-            recall=float(np.mean([line.recall for line in same])),
-            f1=float(np.mean([line.f1 for line in same])),
-            support=same[0].support,
+            name=name,
+            precision=float(np.mean([each[key]["precision"] for each in reports])),
+            recall=float(np.mean([each[key]["recall"] for each in reports])),
+            f1=float(np.mean([each[key]["f1-score"] for each in reports])),
+            support=int(reports[0][key]["support"]),
         )
-        for same in zip(*by_run, strict=True)
+        for name, key in zip((*names, *keys[-2:]), keys, strict=True)
     )
 
 
