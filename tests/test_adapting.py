@@ -57,11 +57,11 @@ from pathlib import Path
 
 sys.path.append(sys.argv[1])
 from reports.page import write_report
-from reports.records import save_outcome, save_predictions
+from reports.records import save_predictions, save_record
 from tests.reports.conftest import Plan, finish
 
 search = finish(Plan())
-save_outcome(search.outcome, Path("outcome.json"))
+save_record(search.outcome, Path("outcome.json"))
 save_predictions(search.predictions, Path("predictions.npz"))
 write_report(Path())
 never = [

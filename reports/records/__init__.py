@@ -11,8 +11,6 @@ from reports.records.front import pareto_front as pareto_front
 from reports.records.front import points_of as points_of
 from reports.records.loading import load_outcome as load_outcome
 from reports.records.loading import load_state as load_state
-from reports.records.loading import save_outcome as save_outcome
-from reports.records.loading import save_state as save_state
 from reports.records.outcome import SCHEMA as SCHEMA
 from reports.records.outcome import AblationStep as AblationStep
 from reports.records.outcome import DataRecord as DataRecord
@@ -37,4 +35,3 @@ from reports.records.trial import TrialRecord as TrialRecord
 from reports.records.trial import Work as Work
 from reports.records.trial import now as now
 from reports.records.winner import Winner as Winner
-from reports.records.winner import save_winner as save_winner

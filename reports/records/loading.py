@@ -1,4 +1,4 @@
-"""The files `outcome.json` and `state.json`: written, and read back whole, or refused with the rule that they break."""
+"""The files `outcome.json` and `state.json`: read back whole, or refused with the rule that they break."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from fashion_model.task import MOST_CHANNELS, Task
-from reports.records.file import load_record, require, save_record
+from reports.records.file import load_record, require
 from reports.records.front import points_of
 from reports.records.outcome import SCHEMA, FinalistScore, FinalRun, SearchOutcome, SearchState
 from reports.records.trial import TrialRecord, Work
 
 
-def save_outcome(outcome: SearchOutcome, path: Path) -> None:
-    """Write `outcome` as JSON, atomically."""
-    save_record(outcome, path)
-
-
 def load_outcome(path: Path) -> SearchOutcome:
-    """Read what `save_outcome` wrote.
+    """Read what `save_record` wrote.
 
     Raises:
         RecordError: when the file is missing, is not JSON, has another schema or other fields, or breaks a rule.
@@ -32,13 +27,8 @@ def load_outcome(path: Path) -> SearchOutcome:
     return outcome
 
 
-def save_state(state: SearchState, path: Path) -> None:
-    """Write `state` as JSON, atomically."""
-    save_record(state, path)
-
-
 def load_state(path: Path) -> SearchState:
-    """Read what `save_state` wrote.
+    """Read what `save_record` wrote.
 
     Raises:
         RecordError: when the file is missing, is not JSON, has another schema or other fields, or breaks a rule.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from fashion_model.config import TrainConfig
 from fashion_model.task import Task
-from reports.records.file import save_record
 
 SCHEMA: Final = 1
 
@@ -34,8 +32,3 @@ class Winner:
     model_sha256: str
     task: Task
     schema: int = SCHEMA
-
-
-def save_winner(winner: Winner, path: Path) -> None:
-    """Write `winner` as JSON, atomically."""
-    save_record(winner, path)

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from fashion_model.task import FASHION_MNIST
-from reports.records import SearchState, now, save_state
+from reports.records import SearchState, now, save_record
 from search.command.settings import Settings, read_run
 from search.run_folder.folder import RunFolder
 from search.run_folder.sessions import Sessions
@@ -37,7 +37,7 @@ def write_state(run_dir: Path, storage: str | None = None) -> None:
             return
         raise
     if study.state() != "stopped" or not folder.state_file().exists():
-        save_state(_state(settings, study, Sessions(run_dir / "sessions.json", "")), folder.state_file())
+        save_record(_state(settings, study, Sessions(run_dir / "sessions.json", "")), folder.state_file())
 
 
 def _state(settings: Settings, study: StoredStudy, sessions: Sessions) -> SearchState:

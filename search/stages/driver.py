@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reports.records import save_outcome, save_predictions
+from reports.records import save_predictions, save_record
 from search.command.process.interrupt import as_raised
 from search.places.site import sites
 from search.run_folder.kept_trainings import KeptTrainings
@@ -54,7 +54,7 @@ def _run_stages(run: Run) -> int:
             predictions = retrain(run, trainer, data, best)
         outcome = run.outcome(data.record(predictions.labels, predictions.images), site().size(), best)
     save_predictions(predictions, run.folder.path / "predictions.npz")
-    save_outcome(outcome, run.folder.outcome_file())
+    save_record(outcome, run.folder.outcome_file())
     run.folder.state_file().unlink(missing_ok=True)
     run.store.remove()
     run.end(FINISHED)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.data.splits import Source, Split
-from reports.records import NO_RUNS, FinalRun, ModelName, Predictions, Winner, knee, save_winner, write_beside_then_move
+from reports.records import NO_RUNS, FinalRun, ModelName, Predictions, Winner, knee, save_record, write_beside_then_move
 from search.command.settings import counted
 from search.stages.cost import EQUAL_COMPUTE_SEEDS, equal_compute_epochs
 from search.stages.data import Data
@@ -160,7 +160,7 @@ def _keep_best(run: Run, best: Finalist, results: Sequence[FinishedTraining]) ->
         model_sha256=hashlib.sha256(results[0].model).hexdigest(),
         task=run.task,
     )
-    save_winner(winner, run.folder.path / "best.json")
+    save_record(winner, run.folder.path / "best.json")
 
 
 def _predictions(by_model: dict[ModelName, list[FinishedTraining]], test: Split, source: Source) -> Predictions:

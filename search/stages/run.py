@@ -24,7 +24,7 @@ from reports.records import (
     now,
     pareto_front,
     points_of,
-    save_state,
+    save_record,
 )
 from search.command.process.interrupt import Interrupted, renew_time_limit
 from search.command.settings import Settings
@@ -122,7 +122,7 @@ class Run:
         if self.is_open:
             with suppress(OSError):
                 self.sessions.write()
-                save_state(self._state(why), self.folder.state_file())
+                save_record(self._state(why), self.folder.state_file())
         self.end(why)
 
     def _state(self, why: str) -> SearchState:

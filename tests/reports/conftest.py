@@ -30,8 +30,8 @@ from reports.records import (
     StageTimes,
     TrialRecord,
     Work,
-    save_outcome,
     save_predictions,
+    save_record,
 )
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -73,7 +73,7 @@ class FinishedSearch:
     def write(self, folder: Path) -> Path:
         """Put both into `folder` as a search does, and return it."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_outcome(self.outcome, folder / "outcome.json")
+        save_record(self.outcome, folder / "outcome.json")
         save_predictions(self.predictions, folder / "predictions.npz")
         return folder
 

@@ -25,7 +25,7 @@ import pytest
 
 from reports.interim import write_interim
 from reports.page import write_report
-from reports.records import save_state
+from reports.records import save_record
 from tests.reports.conftest import Finish, Plan, finish, stopped
 from tests.reports.test_other_task import SHAPES
 
@@ -140,7 +140,7 @@ def interim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = stopped(Plan(trials=30, study="s" * 64), 30)
     finalists = finish(Plan(trials=30)).outcome.finalists
     state = replace(state, stage="finalists", finalists=finalists, ending=f"stopped by {'y' * 90}")
-    save_state(replace(state, resume=f"python -m search.run --resume {'x' * 90}"), run_dir / "state.json")
+    save_record(replace(state, resume=f"python -m search.run --resume {'x' * 90}"), run_dir / "state.json")
     write_interim(run_dir)
     (run_dir / "report.html").rename(run_dir / "page.html")
     return run_dir

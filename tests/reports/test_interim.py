@@ -15,7 +15,7 @@ from fashion_model.config import REFERENCE
 from reports.interim import write_interim
 from reports.numbers.so_far import so_far
 from reports.numbers.trials import reference_trial
-from reports.records import SearchState, TrialRecord, Work, save_state
+from reports.records import SearchState, TrialRecord, Work, save_record
 from reports.sections.result.so_far import sentence_of
 from tests.reports.conftest import Plan, finish, stopped
 from tests.reports.parsed_page import Page
@@ -37,7 +37,7 @@ def folder(state: SearchState, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def written(state: SearchState, run_dir: Path) -> str:
     """The sentence of that state's report, which is then in the folder."""
-    save_state(state, run_dir / "state.json")
+    save_record(state, run_dir / "state.json")
     return write_interim(run_dir)
 
 

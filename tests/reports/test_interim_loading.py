@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reports.interim import write_interim
-from reports.records import RecordError, save_state
+from reports.records import RecordError, save_record
 from tests.reports.conftest import Plan, stopped
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def test_a_state_that_cannot_be_read_is_named(tmp_path: Path, content: str | Non
 def test_nothing_slow_is_loaded_that_the_page_does_not_show(
     ended: int, blocked: tuple[str, ...], tmp_path: Path
 ) -> None:
-    save_state(stopped(Plan(trials=30), ended), tmp_path / "state.json")
+    save_record(stopped(Plan(trials=30), ended), tmp_path / "state.json")
     code = f"import sys; sys.modules.update(dict.fromkeys({blocked!r})); {WRITE.format(run_dir=str(tmp_path))}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
@@ -53,7 +53,7 @@ def test_nothing_slow_is_loaded_that_the_page_does_not_show(
 
 @pytest.mark.slow
 def test_it_takes_less_than_three_seconds_of_a_cpu(tmp_path: Path) -> None:
-    save_state(stopped(Plan(trials=200, epochs=10), 200), tmp_path / "state.json")
+    save_record(stopped(Plan(trials=200, epochs=10), 200), tmp_path / "state.json")
     code = f"{WRITE.format(run_dir=str(tmp_path))}; import time; print(time.process_time())"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)

@@ -18,7 +18,7 @@ from sklearn.metrics import classification_report, confusion_matrix
 from fashion_model.task import Task
 from reports.interim import write_interim
 from reports.page import write_report
-from reports.records import RecordError, save_state
+from reports.records import RecordError, save_record
 from tests.reports.conftest import Finish, FinishedSearch, Plan, stopped
 from tests.reports.parsed_page import Page
 
@@ -124,7 +124,7 @@ def test_grey_images_of_another_task_are_drawn_as_they_are(
 
 
 def test_the_interim_page_names_the_task(tmp_path: Path) -> None:
-    save_state(stopped(Plan(task=SHAPES), 5), tmp_path / "state.json")
+    save_record(stopped(Plan(task=SHAPES), 5), tmp_path / "state.json")
     write_interim(tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert '<p class="eyebrow"><bdi>Shapes</bdi> · hyperparameter search' in text

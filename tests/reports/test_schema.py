@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from fashion_model.config import REFERENCE
 from reports.interim import write_interim
 from reports.page import write_report
-from reports.records import save_state
+from reports.records import save_record
 from tests.reports.conftest import Finish, Plan, stopped
 from tests.reports.test_other_task import SHAPES
 
@@ -55,7 +55,7 @@ def test_the_report_of_every_golden_state_is_valid(state: str, tmp_path: Path) -
 
 
 def test_another_verdict_a_missing_comparison_and_a_verdict_too_early_are_refused(tmp_path: Path) -> None:
-    save_state(stopped(Plan(), 5), tmp_path / "state.json")
+    save_record(stopped(Plan(), 5), tmp_path / "state.json")
     write_interim(tmp_path)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert faults_of(report) == []

@@ -29,8 +29,7 @@ from reports.records import (
     load_outcome,
     load_state,
     points_of,
-    save_outcome,
-    save_state,
+    save_record,
     write_beside_then_move,
 )
 
@@ -139,7 +138,7 @@ def state() -> SearchState:
 
 
 def test_an_outcome_comes_back_equal(tmp_path: Path) -> None:
-    save_outcome(outcome(), tmp_path / "outcome.json")
+    save_record(outcome(), tmp_path / "outcome.json")
     assert load_outcome(tmp_path / "outcome.json") == outcome()
 
 
@@ -150,13 +149,13 @@ def test_an_ablation_further_runs_warm_started_trials_and_a_front_come_back_equa
     more = replace(
         more, front=points_of(outcome().trials[:1], FASHION_MNIST), knee=(replace(final_run(), model="knee"),)
     )
-    save_outcome(more, tmp_path / "outcome.json")
+    save_record(more, tmp_path / "outcome.json")
     assert load_outcome(tmp_path / "outcome.json") == more
 
 
 def test_the_form_on_disk_is_the_golden_one(tmp_path: Path) -> None:
     """A change here, but for a new field with a default, is a change of SCHEMA: older run folders could not be read."""
-    save_outcome(outcome(), tmp_path / "outcome.json")
+    save_record(outcome(), tmp_path / "outcome.json")
     assert (tmp_path / "outcome.json").read_text(encoding="utf-8") == GOLDEN.read_text(encoding="utf-8")
 
 
@@ -187,7 +186,7 @@ def test_a_state_written_before_it_named_its_task_is_still_read() -> None:
 
 
 def test_a_state_comes_back_equal_and_its_form_is_the_golden_one(tmp_path: Path) -> None:
-    save_state(state(), tmp_path / "state.json")
+    save_record(state(), tmp_path / "state.json")
     assert load_state(tmp_path / "state.json") == state()
     assert (tmp_path / "state.json").read_text(encoding="utf-8") == GOLDEN_STATE.read_text(encoding="utf-8")
 

@@ -9,7 +9,7 @@ import pytest
 from fashion_model.config import REFERENCE
 from reports.interim import write_interim
 from reports.page import write_report
-from reports.records import save_state
+from reports.records import save_record
 from search.session.answer import answer, exit_code
 from tests.reports.conftest import Plan, finish, stopped
 
@@ -44,7 +44,7 @@ def test_what_is_not_better_or_not_finished_does_not_pass(tmp_path: Path, capsys
     write_report(same)
     early = tmp_path / "early"
     early.mkdir()
-    save_state(stopped(Plan(), 5), early / "state.json")
+    save_record(stopped(Plan(), 5), early / "state.json")
     write_interim(early)
     assert (exit_code(same, 0.0), exit_code(early, 0.0), exit_code(early, None)) == (6, 6, 0)
     assert "Received: the search has not ended." in capsys.readouterr().err
