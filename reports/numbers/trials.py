@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fashion_model.config import TrainConfig
-from reports.numbers.privacy import WorkerNames, worker_names
+from reports.numbers.privacy import worker_names
 from reports.numbers.wording import changed_settings, plural
 from reports.records import FinalistScore, Origin, Status, TrialRecord
 
@@ -116,14 +116,15 @@ def trial_numbers(
     """Every number of the trials. `best` is the number of the best trial, None if there is none, and `earlier` are
     trials of other runs."""
     points = _points(trials, reference, best)
+    ended = Counter(point.status for point in points)
     complete = [point for point in points if point.status == "COMPLETE" and point.value is not None]
     full = max([point.epochs for point in points if point.status == "COMPLETE"], default=0)
     return TrialNumbers(
         trials=points,
         earlier=_points(earlier, reference, None),
-        counts=_counts(points),
+        counts=StatusCounts(complete=ended["COMPLETE"], pruned=ended["PRUNED"], failed=ended["FAIL"]),
         # a trial that was repeated under another number is counted once
-        restarted=len({_first_number(point) for point in points if point.attempts > 1}),
+        restarted=len({p.number if p.lineage is None else p.lineage for p in points if p.attempts > 1}),
         failures=_failures(points),
         top=tuple(sorted(complete, key=lambda point: -(point.value or 0.0))[:TOP_TRIALS]),
         rungs=_rungs(points),
@@ -142,13 +143,6 @@ def reference_trial(trials: Sequence[TrialRecord]) -> TrialRecord | None:
     return next(reversed(complete or references), None)
 
 
-def last_value(trial: TrialRecord) -> float | None:
-    """The validation accuracy after the trial's last epoch; None if it reached none."""
-    if trial.value is not None:
-        return trial.value
-    return trial.measurements[-1][1] if trial.measurements else None
-
-
 def epochs_of(trial: TrialRecord) -> int:
     """Epochs that the trial finished."""
     return max((epoch for epoch, _ in trial.measurements), default=0)
@@ -159,43 +153,32 @@ def _points(trials: Sequence[TrialRecord], reference: TrainConfig, chosen: int |
     points: list[TrialPoint] = []
     best: float | None = None
     for trial in sorted(trials, key=lambda trial: trial.number):
-        value = last_value(trial)
+        value = trial.value
+        if value is None and trial.measurements:
+            value = trial.measurements[-1].value
         if trial.status == "COMPLETE" and value is not None:
             best = value if best is None else max(best, value)
-        points.append(_point(trial, names, best, trial.number == chosen, changed_settings(reference, trial.config)))
+        points.append(
+            TrialPoint(
+                number=trial.number,
+                status=trial.status,
+                value=value,
+                epochs=epochs_of(trial),
+                best_so_far=best,
+                is_reference=trial.is_reference,
+                origin=trial.origin,
+                is_best=trial.number == chosen,
+                seconds=trial.work.seconds,
+                cpu_seconds=trial.work.cpu_seconds,
+                worker=names.label(trial.work.worker),
+                reason=names.clean(trial.reason),
+                attempts=trial.attempts,
+                lineage=trial.lineage,
+                note=names.clean(trial.work.note),
+                changed=changed_settings(reference, trial.config),
+            )
+        )
     return tuple(points)
-
-
-def _point(
-    trial: TrialRecord, names: WorkerNames, best_so_far: float | None, is_best: bool, changed: str
-) -> TrialPoint:
-    return TrialPoint(
-        number=trial.number,
-        status=trial.status,
-        value=last_value(trial),
-        epochs=epochs_of(trial),
-        best_so_far=best_so_far,
-        is_reference=trial.is_reference,
-        origin=trial.origin,
-        is_best=is_best,
-        seconds=trial.work.seconds,
-        cpu_seconds=trial.work.cpu_seconds,
-        worker=names.label(trial.work.worker),
-        reason=names.clean(trial.reason),
-        attempts=trial.attempts,
-        lineage=trial.lineage,
-        note=names.clean(trial.work.note),
-        changed=changed,
-    )
-
-
-def _first_number(point: TrialPoint) -> int:
-    return point.number if point.lineage is None else point.lineage
-
-
-def _counts(points: Sequence[TrialPoint]) -> StatusCounts:
-    counted = Counter(point.status for point in points)
-    return StatusCounts(complete=counted["COMPLETE"], pruned=counted["PRUNED"], failed=counted["FAIL"])
 
 
 def _failures(points: Sequence[TrialPoint]) -> tuple[Counted, ...]:
