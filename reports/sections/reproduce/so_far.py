@@ -2,24 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reports.layout.section import Section, draw_section
-from reports.numbers.privacy import Fact, setting_facts, without_credentials, without_folders
+from reports.numbers.privacy import setting_facts, without_credentials, without_folders
 from reports.numbers.so_far import SoFar
-from reports.records import SearchState
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """What was run, when, how it goes on: fit to be shared."""
-
-    study: str
-    command: str
-    resume: str
-    started: str
-    saved: str
-    settings: tuple[Fact, ...]
 
 
 def resume(so_far: SoFar) -> Section:
@@ -33,19 +18,16 @@ def resume(so_far: SoFar) -> Section:
 
 def reproduce_so_far(so_far: SoFar) -> Section:
     """Command and settings."""
-    origin = _origin(so_far.state)
+    state = so_far.state
+    origin = {
+        "study": without_folders(state.study),
+        "command": without_credentials(state.command),
+        "resume": without_credentials(state.resume),
+        "started": state.started,
+        "saved": state.saved,
+        "settings": setting_facts(state.settings, state.command),
+    }
     return draw_section(
         "sections/reproduce/so_far.html", id="reproduce", title="Settings", heading="What was run",
         numbers={"origin": origin}, origin=origin,
     )  # fmt: skip
-
-
-def _origin(state: SearchState) -> Origin:
-    return Origin(
-        study=without_folders(state.study),
-        command=without_credentials(state.command),
-        resume=without_credentials(state.resume),
-        started=state.started,
-        saved=state.saved,
-        settings=setting_facts(state.settings, state.command),
-    )
