@@ -13,18 +13,9 @@ from reports.records import SearchOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFile:
-    """One saved model, its path relative to the run folder."""
-
-    model: str
-    seed: int
-    path: str
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """All of it. `load_path` is the tuned model's file of the first seed, `takes_pixels` as in FinalRun."""
+    """All of it. `load_path` is the tuned model's file of the first seed, `takes_pixels` as in FinalRun, and
+    the paths of the `models` are relative to the run folder."""
 
     study: str
     command: str
@@ -35,7 +26,7 @@ class Provenance:
     machine: tuple[Fact, ...]
     data: tuple[Fact, ...]
     seeds: tuple[int, ...]
-    models: tuple[ModelFile, ...]
+    models: tuple[dict[str, str | int], ...]
     load_path: str
     takes_pixels: bool
 
@@ -111,14 +102,9 @@ def _data(outcome: SearchOutcome) -> tuple[Fact, ...]:
     )
 
 
-def _models(comparison: Comparison) -> tuple[ModelFile, ...]:
+def _models(comparison: Comparison) -> tuple[dict[str, str | int], ...]:
     return tuple(
-        ModelFile(
-            model=name,
-            seed=run.seed,
-            path=without_folders(run.model_file),
-            sha256=run.model_sha256,
-        )
+        {"model": name, "seed": run.seed, "path": without_folders(run.model_file), "sha256": run.model_sha256}
         for name, model in comparison.models()
         for run in model.runs
     )
