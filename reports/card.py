@@ -49,14 +49,15 @@ def summary(run_dir: Path) -> str:
 def model_card(numbers: Finished) -> str:
     """The winner's card."""
     outcome, task = numbers.outcome, numbers.task
+    images = outcome.data.train_count + outcome.data.validation_count
     sections = [
         ("Model card: " + _text(f"{task.name}, {without_folders(outcome.study)}"), _text(numbers.comparison.sentence)),
         ("Model details", _details(numbers)),
         (
             "Intended use",
             f"Telling the {task.classes} classes of {_text(task.name)} apart, in images made as its training images "
-            f"were: {_shape(task.image_shape)}, bytes divided by 255. It was made to compare two configurations on "
-            "equal terms. It is not made for other images, nor for decisions about people.",
+            f"were: {' × '.join(map(str, task.image_shape))}, bytes divided by 255. It was made to compare two "
+            "configurations on equal terms. It is not made for other images, nor for decisions about people.",
         ),
         (
             "Factors",
@@ -69,7 +70,7 @@ def model_card(numbers: Finished) -> str:
             "over test images and seeds. The class of the largest probability counts; there is no other threshold.",
         ),
         ("Evaluation data", _evaluation(numbers)),
-        ("Training data", f"{count(_training_images(numbers))} images; what they show is not described further."),
+        ("Training data", f"{count(images)} images; what they show is not described further."),
         ("Quantitative analyses", f"{_both(numbers)}\n\n{_by_class(numbers)}"),
         (
             "Ethical considerations",
@@ -88,7 +89,7 @@ def _details(numbers: Finished) -> str:
     commands = without_credentials(outcome.command).replace("\n", "`, then `")
     return "\n".join(
         (
-            f"- Kind: convolutional network of {count(best.parameters)} parameters, {_epochs(numbers)} epochs",
+            f"- Kind: convolutional network of {count(best.parameters)} parameters, {len(first.epochs)} epochs",
             f"- Differs from the reference in: "
             f"{_text(changed_settings(outcome.reference_config, outcome.best_config))}",
             f"- File: `{without_folders(first.model_file)}`, of the first seed: to pick the best of several "
@@ -155,18 +156,6 @@ def _by_class(numbers: Finished) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rule = ["---", *(["---:"] * (len(head) - 1))]
     return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
-
-
-def _training_images(numbers: Finished) -> int:
-    return numbers.outcome.data.train_count + numbers.outcome.data.validation_count
-
-
-def _epochs(numbers: Finished) -> int:
-    return len(numbers.comparison.best.runs[0].epochs)
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return " × ".join(map(str, shape))
 
 
 def _text(value: str) -> str:
