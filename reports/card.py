@@ -146,7 +146,7 @@ def _by_class(numbers: Finished) -> str:
     rows = []
     for label, name in enumerate(numbers.task.class_names):
         of_class = np.flatnonzero(labels == label)
-        recalls = numbers.is_right("best")[:, of_class].mean(axis=1).tolist() if len(of_class) else []
+        recalls = numbers.right["best"][:, of_class].mean(axis=1).tolist() if len(of_class) else []
         mean = sum(recalls) / len(recalls) if recalls else None
         spread = f"{percent(min(recalls, default=None))} to {percent(max(recalls, default=None))}"
         rows.append((_text(name), percent(mean), spread, count(len(of_class))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from fashion_model.task import FASHION_MNIST, Task
 from reports.numbers.changes import Changes, changes
-from reports.numbers.comparison import Comparison, compare
+from reports.numbers.comparison import MODELS, Comparison, compare
 from reports.numbers.trials import TrialNumbers, trial_numbers
 from reports.records import ModelName, Predictions, SearchOutcome, load_outcome, load_predictions
 
@@ -44,28 +45,19 @@ class Winner:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Finished:
     """What every section of the finished page is made from. `document` is None for images of one's own, `changes` where
-    the reference is the best."""
+    the reference is the best. `right` says of each run of a model whether it is right about each test image, (k, n);
+    `mean` are a model's class probabilities of each, mean over its runs, (n, c), 0 where one is not finite."""
 
     outcome: SearchOutcome
     predictions: Predictions
     task: Task
     document: Document | None
     comparison: Comparison
-    right_reference: npt.NDArray[np.bool_]
-    right_best: npt.NDArray[np.bool_]
-    mean_reference: npt.NDArray[np.float32]
-    mean_best: npt.NDArray[np.float32]
+    right: Mapping[ModelName, npt.NDArray[np.bool_]]
+    mean: Mapping[ModelName, npt.NDArray[np.float32]]
     changes: Changes | None
     trials: TrialNumbers
     winner: Winner
-
-    def mean_of(self, model: ModelName) -> npt.NDArray[np.float32]:
-        """The model's class probabilities of each test image, mean over its runs, (n, c); 0 where one is not finite."""
-        return self.mean_reference if model == "reference" else self.mean_best
-
-    def is_right(self, model: ModelName) -> npt.NDArray[np.bool_]:
-        """Whether each run of the model is right about each test image, (k, n)."""
-        return self.right_reference if model == "reference" else self.right_best
 
 
 def finished_run(run_dir: Path) -> Finished:
@@ -92,10 +84,8 @@ def finished(outcome: SearchOutcome, predictions: Predictions) -> Finished:
         task=task,
         document=Document() if task == FASHION_MNIST else None,
         comparison=comparison,
-        right_reference=said[0] == predictions.labels,
-        right_best=said[1] == predictions.labels,
-        mean_reference=np.nan_to_num(predictions.reference.mean(axis=0)),
-        mean_best=np.nan_to_num(predictions.best.mean(axis=0)),
+        right={"reference": said[0] == predictions.labels, "best": said[1] == predictions.labels},
+        mean={model: np.nan_to_num(predictions.of(model).mean(axis=0)) for model in MODELS},
         changes=changed,
         trials=trial_numbers(
             outcome.trials, outcome.finalists, outcome.reference_config, outcome.best_trial, outcome.warm_started

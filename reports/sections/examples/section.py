@@ -87,7 +87,7 @@ def _heading(changed: ChangedImages) -> str:
 
 def changed_images(finished: Finished, changes: Changes) -> ChangedImages:
     """Most-changed pairs of classes, and the clearest examples."""
-    right = {model: finished.is_right(model) for model in MODELS}
+    right = finished.right
     gain = right["best"].sum(axis=0).astype(np.int64) - right["reference"].sum(axis=0)
     most = {model: right[model].mean(axis=0) > 0.5 for model in MODELS}
     least = {model: right[model].mean(axis=0) < 0.5 for model in MODELS}
@@ -105,13 +105,13 @@ def changed_images(finished: Finished, changes: Changes) -> ChangedImages:
 def _clearest(finished: Finished, gain: npt.NDArray[np.int64], surer: ModelName, count: int) -> tuple[Example, ...]:
     """The images of largest gain above 0, in runs; of equal ones those first of which the model `surer` is surest."""
     indices = np.flatnonzero(gain > 0)
-    order = np.lexsort((indices, -finished.mean_of(surer)[indices].max(axis=1), -gain[indices]))[:count]
+    order = np.lexsort((indices, -finished.mean[surer][indices].max(axis=1), -gain[indices]))[:count]
     return tuple(_example(finished, int(index)) for index in indices[order])
 
 
 def _example(finished: Finished, index: int) -> Example:
     names = finished.task.class_names
-    before, after = (finished.mean_of(model)[index] for model in MODELS)
+    before, after = (finished.mean[model][index] for model in MODELS)
     return Example(
         index=index,
         true=names[finished.predictions.labels[index]],
@@ -119,8 +119,8 @@ def _example(finished: Finished, index: int) -> Example:
         reference_confidence=float(before.max()),
         best_says=names[int(after.argmax())],
         best_confidence=float(after.max()),
-        right_reference=int(finished.is_right("reference")[:, index].sum()),
-        right_best=int(finished.is_right("best")[:, index].sum()),
+        right_reference=int(finished.right["reference"][:, index].sum()),
+        right_best=int(finished.right["best"][:, index].sum()),
     )
 
 

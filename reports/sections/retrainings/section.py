@@ -77,7 +77,7 @@ def equal_compute(finished: Finished) -> EqualCompute | None:
         epochs=len(runs[0].train.epochs),
         seeds=len(runs),
         accuracy=mean_accuracy(right),
-        difference=accuracy_difference(right, finished.is_right("best")).estimate,
+        difference=accuracy_difference(right, finished.right["best"]).estimate,
         cpu_share=float(seconds[0] / seconds[1]) if seconds[1] else 0.0,
     )
 

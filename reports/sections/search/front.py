@@ -94,12 +94,12 @@ def _knee(finished: Finished) -> KneeNumbers | None:
     if not finished.outcome.knee:
         return None
     right = finished.predictions.knee.argmax(axis=2) == finished.predictions.labels
-    difference = accuracy_difference(finished.is_right("reference"), right)
+    difference = accuracy_difference(finished.right["reference"], right)
     is_judged = finished.comparison.verdict != "no verdict"
     return KneeNumbers(
         accuracy=mean_accuracy(right),
         to_reference=difference.estimate,
-        to_best=accuracy_difference(finished.is_right("best"), right).estimate,
+        to_best=accuracy_difference(finished.right["best"], right).estimate,
         verdict=verdict_of(difference) if is_judged else "no verdict",
     )
 

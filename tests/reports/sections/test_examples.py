@@ -26,7 +26,7 @@ def changed(found: Finished) -> ChangedImages:
 def test_changed_images_are_right_in_most_runs_of_one_model_and_wrong_in_most_of_the_other(
     found: Finished, changed: ChangedImages
 ) -> None:
-    before, after = (found.is_right(model).sum(axis=0) for model in ("reference", "best"))
+    before, after = (found.right[model].sum(axis=0) for model in ("reference", "best"))
     fixed, broken = (after >= 3) & (before <= 2), (before >= 3) & (after <= 2)
     assert (changed.fixed_total, changed.broken_total) == (fixed.sum(), broken.sum())
     assert (len(changed.fixed), len(changed.broken)) == (min(8, fixed.sum()), min(8, broken.sum()))
