@@ -1,4 +1,4 @@
-"""Our PNG encoder writes what a PNG reader reads."""
+"""A small image reads back as the image that it was made of."""
 
 from __future__ import annotations
 
