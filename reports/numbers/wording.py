@@ -16,8 +16,7 @@ MINUS = "\N{MINUS SIGN}"
 
 def points(value: float) -> str:
     """A difference of fractions as signed percentage points, with a true minus sign."""
-    text = f"{100 * value:+.2f}".replace("-", MINUS)
-    return "0.00" if float(f"{100 * value:.2f}") == 0.0 else text
+    return signed(100 * value, 2)
 
 
 def percent(value: float | None, digits: int = 2) -> str:
@@ -45,20 +44,15 @@ def fixed(value: float) -> str:
     return f"{value:.4f}"
 
 
-def fixed_signed(value: float) -> str:
-    """Four decimals and a sign."""
-    text = f"{value:+.4f}".replace("-", MINUS)
-    return "0.0000" if float(f"{value:.4f}") == 0.0 else text
-
-
-def signed_count(number: float) -> str:
-    """A whole number with its sign: +133, −88, 0."""
-    return "0" if round(number) == 0 else f"{number:+,.0f}".replace("-", MINUS)
+def signed(value: float, digits: int = 0) -> str:
+    """A number with its sign and a true minus: +133, −0.0123; 0 has no sign."""
+    text = f"{value:+,.{digits}f}".replace("-", MINUS)
+    return text if text.strip(f"+{MINUS}0.,") else text[1:]
 
 
 def signed_images(mean: float) -> str:
     """A mean count of images with its sign: +12.4, −9.0, 0."""
-    return "0" if round(mean, 1) == 0 else f"{mean:+,.1f}".replace("-", MINUS)
+    return "0" if round(mean, 1) == 0 else signed(mean, 1)
 
 
 def count(value: float | None) -> str:
