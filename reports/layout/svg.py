@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 import matplotlib
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
@@ -96,11 +95,6 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.tick_params(axis="y", labelcolor=INK)
     axes.grid(axis="y", visible=False)
-
-
-def count_on(axis: Axis, most_marks: int = 10) -> None:
-    """Whole numbers alone on an axis of counts."""
-    axis.set_major_locator(MaxNLocator(integer=True, nbins=most_marks))
 
 
 def draw_estimate(axes: Axes, estimate: Estimate, row: float, colour: str, width: float) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from reports.layout import svg
 from reports.layout.section import Section, draw_section
@@ -159,7 +160,7 @@ def learning_curves(comparison: Comparison, outcome: SearchOutcome) -> Markup:
     searched.set_ylabel("search trial: validation accuracy, %")
     for axes in (retrained, searched):
         axes.set_xlabel("epoch")
-        svg.count_on(axes.xaxis)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         svg.add_legend(axes, columns=2)
     text = "Mean training accuracy after the last epoch. " + "; ".join(ends)
     return svg.to_svg(figure, name="curves", title="Learning curves", description=text)
