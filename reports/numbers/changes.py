@@ -46,7 +46,7 @@ class Change:
         return self.holm_p is not None and self.holm_p < SURVIVES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Scores:
     """One class's precision, recall and F1, means over the seeds (fractions)."""
 
@@ -117,18 +117,14 @@ def _class_changes(labels: Labels, models: tuple[Classes, Classes], names: Seque
         ClassChange(
             name=name,
             support=int(support[label]),
-            reference=_scores(means[0][:, label]),
-            best=_scores(means[1][:, label]),
+            reference=Scores(*means[0][:, label].tolist()),
+            best=Scores(*means[1][:, label].tolist()),
             precision=precision[label],
             recall=recall[label],
             f1=f1[label],
         )
         for label, name in enumerate(names)
     )
-
-
-def _scores(values: Floats) -> Scores:
-    return Scores(precision=float(values[0]), recall=float(values[1]), f1=float(values[2]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
