@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-Matrix = tuple[tuple[float, ...], ...]
+Matrix = Sequence[Sequence[float]]
 STRONGEST: Final = 0.5
 """Opacity of the strongest shade: text keeps more than 4.5:1 on it, in light and in dark."""
 

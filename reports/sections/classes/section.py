@@ -35,7 +35,8 @@ def confusion(finished: Finished) -> Section:
     means = [mean_matrix(model) for _, model in comparison.models()]
     largest = largest_mistake(*means)
     cells = [count_cells(matrix, largest) for matrix in means]
-    difference = () if changes is None else _difference(changes.cells, len(names))
+    values = [cell.change.estimate.value for cell in changes.cells] if changes else []
+    difference = np.reshape(values, (-1, len(names))).tolist()
     survivors = [cell for cell in changes.cells if cell.change.survives()] if changes else []
     heading = _one_heading(means[0], names) if changes is None else _confusion_heading(survivors, len(comparison.seeds))
     survives = [cell.change.survives() for cell in changes.cells] if changes else []
@@ -51,11 +52,6 @@ def mean_matrix(model: ModelSummary) -> Matrix:
     """The model's confusion matrix, mean over its runs, in images."""
     mean = np.mean([run.confusion_matrix for run in model.runs], axis=0)
     return tuple(tuple(float(cell) for cell in row) for row in mean)
-
-
-def _difference(cells: Sequence[CellChange], classes: int) -> Matrix:
-    values = [cell.change.estimate.value for cell in cells]
-    return tuple(tuple(values[row * classes : (row + 1) * classes]) for row in range(classes))
 
 
 def _one_heading(mean: Matrix, names: Sequence[str]) -> str:
