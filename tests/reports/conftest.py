@@ -4,10 +4,11 @@ state of one that stopped on the way."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import pytest
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.task import FASHION_MNIST, Task
 from fashion_model.training.result import EpochResult, TrainResult
+from reports.numbers.finished import Finished, finished
 from reports.page import write_report
 from reports.records import (
     DataRecord,
@@ -77,8 +79,9 @@ class FinishedSearch:
         save_predictions(self.predictions, folder / "predictions.npz")
         return folder
 
-
-Finish = Callable[[Plan], FinishedSearch]
+    def numbers(self) -> Finished:
+        """The figures of its page."""
+        return finished(self.outcome, self.predictions)
 
 
 def finish(plan: Plan) -> FinishedSearch:
@@ -276,12 +279,6 @@ def stopped(plan: Plan, ended: int) -> SearchState:
     )
 
 
-@pytest.fixture(scope="session")
-def make() -> Finish:
-    """Build a finished search from a Plan."""
-    return finish
-
-
 @pytest.fixture(scope="module")
 def folder(search: FinishedSearch, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of the module's search, with its report."""
@@ -294,3 +291,10 @@ def folder(search: FinishedSearch, tmp_path_factory: pytest.TempPathFactory) -> 
 def text(folder: Path) -> str:
     """The page in it."""
     return (folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def numbers(folder: Path) -> dict[str, Any]:
+    """The report.json beside it."""
+    loaded: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return loaded

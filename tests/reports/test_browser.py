@@ -26,7 +26,7 @@ import pytest
 from reports.interim import write_interim
 from reports.page import write_report
 from reports.records import save_record
-from tests.reports.conftest import Finish, Plan, finish, stopped
+from tests.reports.conftest import Plan, finish, stopped
 from tests.reports.test_other_task import SHAPES
 
 pytestmark = [
@@ -92,8 +92,8 @@ FRAME: Final = '<iframe id="{id}" src="{page}" {more} style="width:{width}px;hei
 
 
 @pytest.fixture(scope="module")
-def folder(make: Finish, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run_dir = make(Plan(images=1000, trials=30)).write(tmp_path_factory.mktemp("browser"))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run_dir = finish(Plan(images=1000, trials=30)).write(tmp_path_factory.mktemp("browser"))
     write_report(run_dir)
     (run_dir / "report.html").rename(run_dir / "page.html")
     return run_dir
@@ -147,9 +147,9 @@ def interim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shapes(make: Finish, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search on images of one's own, in colour."""
-    run_dir = make(Plan(task=SHAPES, images=210)).write(tmp_path_factory.mktemp("shapes"))
+    run_dir = finish(Plan(task=SHAPES, images=210)).write(tmp_path_factory.mktemp("shapes"))
     write_report(run_dir)
     (run_dir / "report.html").rename(run_dir / "page.html")
     return run_dir

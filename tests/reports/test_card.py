@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from reports.card import model_card, summary
-from reports.numbers.finished import finished
 from reports.numbers.wording import percent
 from tests.reports.conftest import FinishedSearch, Plan, finish
 
@@ -27,7 +26,7 @@ def search() -> FinishedSearch:
 
 @pytest.fixture(scope="module")
 def card(search: FinishedSearch) -> str:
-    return model_card(finished(search.outcome, search.predictions))
+    return model_card(search.numbers())
 
 
 def test_the_card_has_the_sections_of_the_paper_in_their_order(card: str) -> None:
@@ -55,7 +54,7 @@ def test_foreign_text_is_markdown_that_means_itself(search: FinishedSearch, card
 
 
 def test_the_summary_has_the_verdict_and_both_accuracies(search: FinishedSearch, tmp_path: Path) -> None:
-    text, comparison = summary(search.write(tmp_path)), finished(search.outcome, search.predictions).comparison
+    text, comparison = summary(search.write(tmp_path)), search.numbers().comparison
     assert text.startswith(f"### {comparison.verdict.capitalize()}: ")
     reference, best = comparison.reference.test_accuracy.value, comparison.best.test_accuracy.value
     assert f"| test accuracy | {percent(reference)} | {percent(best)} |" in text
@@ -72,4 +71,4 @@ def test_the_commands_of_a_run_that_was_taken_further_are_shown_one_by_one(
         "\n\n    run --storage postgresql://…@db/x\n    run --resume runs/a --trials 20\n"
     )
     made = ", by `run --storage postgresql://…@db/x`, then `run --resume runs/a --trials 20`\n"
-    assert made in model_card(finished(longer.outcome, longer.predictions))
+    assert made in model_card(longer.numbers())

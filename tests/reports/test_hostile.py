@@ -17,7 +17,7 @@ from fashion_model.task import Task
 from reports.numbers.wording import plural
 from reports.page import write_report
 from reports.records import TrialRecord
-from tests.reports.conftest import Finish, FinishedSearch, Plan
+from tests.reports.conftest import FinishedSearch, Plan, finish
 from tests.reports.parsed_page import Page
 from tests.reports.test_schema import faults
 
@@ -29,11 +29,11 @@ def with_trials(search: FinishedSearch, trials: list[TrialRecord]) -> FinishedSe
     return replace(search, outcome=replace(search.outcome, trials=tuple(trials)))
 
 
-def test_names_and_errors_of_any_letters_leave_the_page_whole(make: Finish, tmp_path: Path) -> None:
+def test_names_and_errors_of_any_letters_leave_the_page_whole(tmp_path: Path) -> None:
     names = ("<i>", "قميص", "👟", "a\u202eb", "{{ x }}", "&lt;", "$x$")
     task = Task(name=HOSTILE, class_names=names, image_shape=(20, 20, 3))
     plan = Plan(task=task, images=210, study=HOSTILE, reason=HOSTILE, command=f"python {HOSTILE}")
-    write_report(make(plan).write(tmp_path))
+    write_report(finish(plan).write(tmp_path))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     assert (page.mismatches, page.open) == ([], [])
@@ -80,9 +80,9 @@ def on_other_terms(search: FinishedSearch) -> FinishedSearch:
     ],
 )
 def test_a_comparison_that_is_void_has_a_whole_page_that_says_why(
-    hostile: Callable[[FinishedSearch], FinishedSearch], failed: set[str], make: Finish, tmp_path: Path
+    hostile: Callable[[FinishedSearch], FinishedSearch], failed: set[str], tmp_path: Path
 ) -> None:
-    assert write_report(hostile(make(Plan())).write(tmp_path)).verdict == "no verdict"
+    assert write_report(hostile(finish(Plan())).write(tmp_path)).verdict == "no verdict"
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page, told = Page(text), json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert (page.mismatches, page.open) == ([], [])
@@ -93,8 +93,8 @@ def test_a_comparison_that_is_void_has_a_whole_page_that_says_why(
 
 
 @pytest.mark.slow
-def test_of_2000_reasons_the_page_shows_ten_and_counts_the_rest(make: Finish, tmp_path: Path) -> None:
-    search = make(Plan())
+def test_of_2000_reasons_the_page_shows_ten_and_counts_the_rest(tmp_path: Path) -> None:
+    search = finish(Plan())
     failed = next(trial for trial in search.outcome.trials if trial.status == "FAIL")
     trials = [trial for trial in search.outcome.trials if trial.status != "FAIL"]
     trials += [replace(failed, number=100 + index, reason=f"reason {index} " + "x" * 500) for index in range(2000)]
@@ -110,10 +110,10 @@ def test_of_2000_reasons_the_page_shows_ten_and_counts_the_rest(make: Finish, tm
 @pytest.mark.slow
 @pytest.mark.parametrize(("count", "bytes_allowed", "seconds_allowed"), [(200, 1_500_000, 10), (5000, 4_000_000, 30)])
 def test_many_trials_have_a_page_of_bounded_size_and_cost(
-    count: int, bytes_allowed: int, seconds_allowed: int, make: Finish, tmp_path: Path
+    count: int, bytes_allowed: int, seconds_allowed: int, tmp_path: Path
 ) -> None:
     """Three times the seconds are allowed, since a busy machine counts more for the same work."""
-    search = make(Plan(images=10_000, epochs=10, trials=40))
+    search = finish(Plan(images=10_000, epochs=10, trials=40))
     trials = [
         replace(search.outcome.trials[number % 40], number=number, is_reference=number == 0) for number in range(count)
     ]

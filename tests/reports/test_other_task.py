@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from fashion_model.task import Task
 from reports.interim import write_interim
 from reports.page import write_report
 from reports.records import RecordError, save_record
-from tests.reports.conftest import Finish, FinishedSearch, Plan, stopped
+from tests.reports.conftest import FinishedSearch, Plan, finish, stopped
 from tests.reports.parsed_page import Page
 
 NAMES = ("circle", "$q_{$", "三角形", "accuracy", "<star>", "line", "cross")
@@ -39,14 +38,8 @@ DOCUMENTED = (
 
 
 @pytest.fixture(scope="module")
-def search(make: Finish) -> FinishedSearch:
-    return make(Plan(task=SHAPES, images=210, grid=14))
-
-
-@pytest.fixture(scope="module")
-def numbers(folder: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return loaded
+def search() -> FinishedSearch:
+    return finish(Plan(task=SHAPES, images=210, grid=14))
 
 
 @pytest.mark.parametrize("name", ["reference", "best"])
@@ -82,8 +75,8 @@ def test_nothing_is_said_that_holds_for_the_documented_task_alone(text: str, num
     assert (third["level"], third["rule"]) == ("pass", "The test set has images of each class.")
 
 
-def test_it_is_said_of_the_documented_task(make: Finish, tmp_path: Path) -> None:
-    write_report(make(Plan()).write(tmp_path))
+def test_it_is_said_of_the_documented_task(tmp_path: Path) -> None:
+    write_report(finish(Plan()).write(tmp_path))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert [word for word in DOCUMENTED if word not in text] == []
 
@@ -109,10 +102,8 @@ def test_thumbnails_are_the_images_as_they_are(search: FinishedSearch, text: str
 
 
 @pytest.mark.parametrize("shape", [(12, 24), (12, 24, 1)])
-def test_grey_images_of_another_task_are_drawn_as_they_are(
-    shape: tuple[int, ...], make: Finish, tmp_path: Path
-) -> None:
-    made = make(Plan(task=replace(SHAPES, image_shape=(12, 24, 1))))
+def test_grey_images_of_another_task_are_drawn_as_they_are(shape: tuple[int, ...], tmp_path: Path) -> None:
+    made = finish(Plan(task=replace(SHAPES, image_shape=(12, 24, 1))))
     tests, grid = (
         images.reshape(len(images), *shape) for images in (made.predictions.images, made.predictions.grid_images)
     )

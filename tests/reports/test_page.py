@@ -24,7 +24,7 @@ from fashion_model.task import FASHION_MNIST
 from reports.numbers.comparison import compare
 from reports.page import SECTIONS, write_report
 from reports.records import RecordError
-from tests.reports.conftest import Finish, FinishedSearch, Plan
+from tests.reports.conftest import FinishedSearch, Plan, finish
 from tests.reports.parsed_page import Page
 
 CLASS_NAMES = FASHION_MNIST.class_names
@@ -39,19 +39,13 @@ def counts(page: Page, name: str) -> npt.NDArray[np.float64]:
 
 
 @pytest.fixture(scope="module")
-def search(make: Finish) -> FinishedSearch:
-    return make(Plan())
+def search() -> FinishedSearch:
+    return finish(Plan())
 
 
 @pytest.fixture(scope="module")
 def page(text: str) -> Page:
     return Page(text)
-
-
-@pytest.fixture(scope="module")
-def numbers(folder: Path) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return loaded
 
 
 def expected_report(labels: npt.NDArray[np.uint8], predicted: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -167,32 +161,32 @@ def test_report_json_states_its_schema_and_has_no_nan(numbers: dict[str, Any], f
     assert numbers["verdict"] in ("better", "no reliable difference", "worse", "no verdict")
 
 
-def test_values_of_others_are_escaped(make: Finish, tmp_path: Path) -> None:
+def test_values_of_others_are_escaped(tmp_path: Path) -> None:
     evil = "<script>alert('x')</script>"
-    search = make(Plan(study=evil, reason=f"boom {evil}", command=f"python -m search.run --name {evil}"))
+    search = finish(Plan(study=evil, reason=f"boom {evil}", command=f"python -m search.run --name {evil}"))
     write_report(search.write(tmp_path))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.count("<script") == 1
     assert text.count("&lt;script&gt;") >= 4
 
 
-def test_one_seed_is_said_to_leave_no_verdict(make: Finish, tmp_path: Path) -> None:
-    assert write_report(make(Plan(seeds=1)).write(tmp_path)).verdict == "no verdict"
+def test_one_seed_is_said_to_leave_no_verdict(tmp_path: Path) -> None:
+    assert write_report(finish(Plan(seeds=1)).write(tmp_path)).verdict == "no verdict"
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<h1>No verdict: 1 check does not hold</h1>" in text
     assert "B3 fails." in text
 
 
-def test_a_search_whose_trials_all_failed_has_no_verdict(make: Finish, tmp_path: Path) -> None:
-    comparison = write_report(make(Plan(all_failed=True, best_config=REFERENCE)).write(tmp_path))
+def test_a_search_whose_trials_all_failed_has_no_verdict(tmp_path: Path) -> None:
+    comparison = write_report(finish(Plan(all_failed=True, best_config=REFERENCE)).write(tmp_path))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert comparison.verdict == "no verdict"
     assert "D3 fails." in text
     assert "13 trials: <bdi>ValueError: the loss became NaN</bdi>" in text
 
 
-def test_where_the_reference_wins_the_page_has_one_network(make: Finish, tmp_path: Path) -> None:
-    write_report(make(Plan(best_config=REFERENCE)).write(tmp_path))
+def test_where_the_reference_wins_the_page_has_one_network(tmp_path: Path) -> None:
+    write_report(finish(Plan(best_config=REFERENCE)).write(tmp_path))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page(text)
     assert "<h1>The search found nothing better than the reference</h1>" in text
@@ -203,8 +197,8 @@ def test_where_the_reference_wins_the_page_has_one_network(make: Finish, tmp_pat
     assert {"confusion-best", "confusion-difference", "pairs"} & set(page.tables) == set()
 
 
-def test_the_smallest_search_of_one_trial_has_a_report(make: Finish, tmp_path: Path) -> None:
-    comparison = write_report(make(Plan(trials=1, seeds=1, epochs=1, best_config=REFERENCE)).write(tmp_path))
+def test_the_smallest_search_of_one_trial_has_a_report(tmp_path: Path) -> None:
+    comparison = write_report(finish(Plan(trials=1, seeds=1, epochs=1, best_config=REFERENCE)).write(tmp_path))
     assert comparison.same_configuration
     assert comparison.sentence in (tmp_path / "report.html").read_text(encoding="utf-8")
 
@@ -215,8 +209,8 @@ def test_the_verdict_sentence_is_the_one_returned(search: FinishedSearch, text: 
     assert numbers["sentence"] == sentence
 
 
-def test_trial_numbers_may_have_gaps_and_the_reference_any_of_them(make: Finish, tmp_path: Path) -> None:
-    search = make(Plan())
+def test_trial_numbers_may_have_gaps_and_the_reference_any_of_them(tmp_path: Path) -> None:
+    search = finish(Plan())
     trials = [replace(trial, number=7 * trial.number + 3) for trial in search.outcome.trials]
     lost = replace(trials[0], number=1, status="FAIL", reason="its machine was lost", value=None, measurements=())
     trials[0] = replace(trials[0], attempts=2, lineage=1, work=replace(trials[0].work, note="went on from epoch 2"))
@@ -235,8 +229,8 @@ def test_trial_numbers_may_have_gaps_and_the_reference_any_of_them(make: Finish,
 
 
 @pytest.mark.slow
-def test_a_real_sized_search_fits_in_one_and_a_half_megabytes(make: Finish, tmp_path: Path) -> None:
-    write_report(make(Plan(images=10_000, trials=50, epochs=10)).write(tmp_path))
+def test_a_real_sized_search_fits_in_one_and_a_half_megabytes(tmp_path: Path) -> None:
+    write_report(finish(Plan(images=10_000, trials=50, epochs=10)).write(tmp_path))
     assert (tmp_path / "report.html").stat().st_size < 1_500_000
     assert (tmp_path / "report.json").stat().st_size < 500_000
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from reports.page import write_report
-from tests.reports.conftest import Finish, Plan
+from tests.reports.conftest import Plan, finish
 from tests.reports.sections.test_ablation import PATH
 from tests.reports.test_browser import FLAGS
 
@@ -26,8 +26,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def folder(make: Finish, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    search = make(Plan(images=1000, trials=60))
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    search = finish(Plan(images=1000, trials=60))
     outcome = replace(search.outcome, ablation=PATH)
     run_dir = replace(search, outcome=outcome).write(tmp_path_factory.mktemp("paper"))
     write_report(run_dir)

@@ -13,7 +13,7 @@ from fashion_model.config import REFERENCE
 from reports.interim import write_interim
 from reports.page import write_report
 from reports.records import save_record
-from tests.reports.conftest import Finish, Plan, stopped
+from tests.reports.conftest import Plan, finish, stopped
 from tests.reports.test_other_task import SHAPES
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/report.schema.json").read_text(encoding="utf-8"))
@@ -42,8 +42,8 @@ def test_the_schema_is_one() -> None:
     ],
     ids=["usual", "smallest", "all failed", "other task"],
 )
-def test_a_finished_report_is_valid(plan: Plan, make: Finish, tmp_path: Path) -> None:
-    write_report(make(plan).write(tmp_path))
+def test_a_finished_report_is_valid(plan: Plan, tmp_path: Path) -> None:
+    write_report(finish(plan).write(tmp_path))
     assert faults(tmp_path) == []
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from fashion_model.task import FASHION_MNIST
 from reports.numbers.changes import Changes, changes, class_scores
 from reports.numbers.statistics import accuracy_difference
-from tests.reports.conftest import Finish, Plan
+from tests.reports.conftest import Plan, finish
 
 NAMES = FASHION_MNIST.class_names
 Said = npt.NDArray[np.int64]
@@ -32,8 +32,8 @@ def made() -> tuple[npt.NDArray[np.uint8], Said, Said, Changes]:
     return labels, reference, best, changes(labels, (reference, best), NAMES)
 
 
-def test_the_changes_are_the_seed_means_of_scikit_learns_scores(make: Finish) -> None:
-    predictions = make(Plan()).predictions
+def test_the_changes_are_the_seed_means_of_scikit_learns_scores() -> None:
+    predictions = finish(Plan()).predictions
     models = predictions.reference.argmax(2), predictions.best.argmax(2)
     found = changes(predictions.labels, models, NAMES)
     means = [
@@ -136,7 +136,7 @@ def test_a_class_that_is_absent_scores_nothing_and_changes_nothing() -> None:
     assert not found.classes[9].f1.survives()
 
 
-def test_two_runs_each_have_no_p_value(make: Finish) -> None:
-    predictions = make(Plan(seeds=2)).predictions
+def test_two_runs_each_have_no_p_value() -> None:
+    predictions = finish(Plan(seeds=2)).predictions
     found = changes(predictions.labels, (predictions.reference.argmax(2), predictions.best.argmax(2)), NAMES)
     assert {cell.change.holm_p for cell in found.cells} == {None}

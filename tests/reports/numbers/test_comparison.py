@@ -11,7 +11,7 @@ from reports.numbers.comparison import Comparison, RunnerUp, compare
 from reports.numbers.statistics import Estimate
 from reports.numbers.wording import points
 from reports.records import ModelName, RecordError
-from tests.reports.conftest import Finish, FinishedSearch, Plan
+from tests.reports.conftest import FinishedSearch, Plan, finish
 
 
 def compared(search: FinishedSearch) -> Comparison:
@@ -19,8 +19,8 @@ def compared(search: FinishedSearch) -> Comparison:
 
 
 @pytest.fixture(scope="module")
-def comparison(make: Finish) -> Comparison:
-    return compared(make(Plan()))
+def comparison() -> Comparison:
+    return compared(finish(Plan()))
 
 
 def swapped(search: FinishedSearch) -> FinishedSearch:
@@ -30,8 +30,8 @@ def swapped(search: FinishedSearch) -> FinishedSearch:
     return FinishedSearch(replace(search.outcome, finals=finals), predictions)
 
 
-def test_a_clear_gain_is_better(make: Finish) -> None:
-    comparison = compared(make(Plan(images=1000)))
+def test_a_clear_gain_is_better() -> None:
+    comparison = compared(finish(Plan(images=1000)))
     assert comparison.verdict == "better"
     assert comparison.difference.estimate.low > 0
     assert comparison.sentence.startswith("The tuned model beats the reference by ")
@@ -39,30 +39,30 @@ def test_a_clear_gain_is_better(make: Finish) -> None:
     assert f"{points(comparison.difference.estimate.low)} to " in comparison.sentence
 
 
-def test_a_clear_loss_is_worse(make: Finish) -> None:
-    comparison = compared(swapped(make(Plan(images=1000))))
+def test_a_clear_loss_is_worse() -> None:
+    comparison = compared(swapped(finish(Plan(images=1000))))
     assert comparison.verdict == "worse"
     assert comparison.difference.estimate.high < 0
     assert comparison.sentence.startswith("The tuned model is worse than the reference by ")
 
 
-def test_an_interval_around_zero_is_no_reliable_difference(make: Finish) -> None:
-    comparison = compared(make(Plan(reference_error=0.10, best_error=0.10)))
+def test_an_interval_around_zero_is_no_reliable_difference() -> None:
+    comparison = compared(finish(Plan(reference_error=0.10, best_error=0.10)))
     assert comparison.verdict == "no reliable difference"
     assert comparison.sentence.startswith("No reliable difference: ")
     assert not comparison.practically_equivalent
 
 
-def test_the_reference_as_winner_is_said_to_be_unbeaten(make: Finish) -> None:
-    comparison = compared(make(Plan(best_config=REFERENCE)))
+def test_the_reference_as_winner_is_said_to_be_unbeaten() -> None:
+    comparison = compared(finish(Plan(best_config=REFERENCE)))
     assert comparison.verdict == "no reliable difference"
     assert comparison.same_configuration
     assert comparison.sentence.startswith("Nothing better than the reference was found: ")
     assert comparison.difference.estimate == Estimate(0.0, 0.0, 0.0)
 
 
-def test_the_runner_up_is_the_best_other_finalist_and_its_distance_is_said(make: Finish) -> None:
-    search = make(Plan(best_config=REFERENCE))
+def test_the_runner_up_is_the_best_other_finalist_and_its_distance_is_said() -> None:
+    search = finish(Plan(best_config=REFERENCE))
     scores = [replace(search.outcome.finalists[0], trial=number) for number in (0, 2, 3)]
     fresh = [(0.91, 0.92, 0.99), (0.90, 0.92), (0.90, 0.91)]
     finalists = tuple(replace(s, fresh_values=f, seeds=(1, 2, 3)[: len(f)]) for s, f in zip(scores, fresh, strict=True))
@@ -74,14 +74,14 @@ def test_the_runner_up_is_the_best_other_finalist_and_its_distance_is_said(make:
     )
 
 
-def test_without_another_complete_trial_there_is_no_runner_up(make: Finish) -> None:
-    comparison = compared(make(Plan(trials=1, best_config=REFERENCE)))
+def test_without_another_complete_trial_there_is_no_runner_up() -> None:
+    comparison = compared(finish(Plan(trials=1, best_config=REFERENCE)))
     assert comparison.runner_up is None
     assert comparison.sentence == "Nothing better than the reference was found: no other trial ran to its end."
 
 
-def test_one_seed_has_no_seed_error(make: Finish) -> None:
-    comparison = compared(make(Plan(seeds=1)))
+def test_one_seed_has_no_seed_error() -> None:
+    comparison = compared(finish(Plan(seeds=1)))
     assert comparison.difference.seed_error == 0.0
     assert comparison.reference.seed_deviation is None
 
@@ -92,14 +92,14 @@ def test_the_difference_is_that_of_the_mean_accuracies(comparison: Comparison) -
     assert comparison.best.errors_per_10000 == pytest.approx(10_000 * (1 - comparison.best.test_accuracy.value))
 
 
-def test_arrays_of_another_run_are_refused(make: Finish) -> None:
-    search, other = make(Plan()), make(Plan(seeds=3))
+def test_arrays_of_another_run_are_refused() -> None:
+    search, other = finish(Plan()), finish(Plan(seeds=3))
     with pytest.raises(RecordError, match=r"probabilities for 5 reference runs\. Received: \(3, 200, 10\)"):
         compare(search.outcome, other.predictions)
 
 
-def test_unequal_numbers_of_runs_are_refused(make: Finish) -> None:
-    search = make(Plan())
+def test_unequal_numbers_of_runs_are_refused() -> None:
+    search = finish(Plan())
     outcome = replace(search.outcome, finals=search.outcome.finals[:-1])
     predictions = replace(search.predictions, best=search.predictions.best[:-1])
     with pytest.raises(RecordError, match=r"retrained equally often\. Received: 5 and 4 runs"):

@@ -13,12 +13,12 @@ import pytest
 
 from reports.page import write_report
 from reports.records import Predictions, RecordError, load_outcome, load_predictions, save_predictions
-from tests.reports.conftest import Finish, FinishedSearch, Plan
+from tests.reports.conftest import FinishedSearch, Plan, finish
 
 
 @pytest.fixture(scope="module")
-def search(make: Finish) -> FinishedSearch:
-    return make(Plan(seeds=2))
+def search() -> FinishedSearch:
+    return finish(Plan(seeds=2))
 
 
 Place = tuple[str | int, ...]

@@ -11,7 +11,7 @@ from fashion_model.config import REFERENCE
 from reports.numbers.finished import finished
 from reports.records import AblationStep, FinalistScore, SearchOutcome
 from reports.sections.ablation.section import ablation, ablation_of, gains
-from tests.reports.conftest import TUNED, Finish, Plan
+from tests.reports.conftest import TUNED, Plan, finish
 from tests.reports.parsed_page import Page
 
 NORMALIZED = replace(REFERENCE, batch_norm=True)
@@ -62,8 +62,8 @@ def test_trainings_that_failed_say_nothing_of_the_spread_and_a_step_without_a_va
     assert found.total.value == pytest.approx(0.02)
 
 
-def test_the_section_names_the_change_that_mattered_and_shows_every_step(make: Finish) -> None:
-    search = make(Plan())
+def test_the_section_names_the_change_that_mattered_and_shows_every_step() -> None:
+    search = finish(Plan())
     section = ablation(finished(with_path(search.outcome, PATH), search.predictions))
     assert section.heading == "Batch norm helped most: +1.30 pt on the validation images, all changes +2.00 pt"
     rows = Page(section.html).tables["ablation-table"]
@@ -72,32 +72,32 @@ def test_the_section_names_the_change_that_mattered_and_shows_every_step(make: F
     assert "Gain of each change" in section.html
 
 
-def test_a_gain_that_may_be_chance_is_not_named(make: Finish) -> None:
-    search = make(Plan())
+def test_a_gain_that_may_be_chance_is_not_named() -> None:
+    search = finish(Plan())
     noisy = path((0.90, 0.92), (0.93, 0.91), (0.91, 0.93), (0.92, 0.93, 0.91))
     section = ablation(finished(with_path(search.outcome, noisy), search.predictions))
     assert section.heading == "No change is reliably better than none"
 
 
-def test_what_was_not_measured_is_said(make: Finish) -> None:
-    search, same = make(Plan()), make(Plan(best_config=REFERENCE))
-    section = ablation(finished(search.outcome, search.predictions))
+def test_what_was_not_measured_is_said() -> None:
+    search, same = finish(Plan()), finish(Plan(best_config=REFERENCE))
+    section = ablation(search.numbers())
     assert section.heading == "Which change mattered was not measured"
     assert "--ablate 3" in section.html
-    section = ablation(finished(same.outcome, same.predictions))
+    section = ablation(same.numbers())
     assert section.heading == "The winner is the reference"
 
 
-def test_where_no_step_between_was_trained_no_change_is_named(make: Finish) -> None:
-    search = make(Plan())
+def test_where_no_step_between_was_trained_no_change_is_named() -> None:
+    search = finish(Plan())
     failed = path((0.900, 0.901), (), (), (0.920, 0.922, 0.921))
     section = ablation(finished(with_path(search.outcome, failed), search.predictions))
     assert section.heading == "Which change mattered was not measured"
     assert "+2.05 pt" in section.html
 
 
-def test_of_one_training_each_nothing_is_called_sure_and_no_interval_is_named(make: Finish) -> None:
-    search = make(Plan())
+def test_of_one_training_each_nothing_is_called_sure_and_no_interval_is_named() -> None:
+    search = finish(Plan())
     single = path((0.90,), (0.93,), (0.92,), (0.94,))
     numbers = ablation_of(single, (replace(WINNER, seeds=(1,), fresh_values=(0.94,)),))
     outcome = replace(search.outcome, ablation=single, finalists=(replace(WINNER, seeds=(1,), fresh_values=(0.94,)),))

@@ -11,18 +11,17 @@ import pytest
 from fashion_model.config import REFERENCE
 from reports.card import model_card
 from reports.numbers.checks import Level
-from reports.numbers.finished import finished
 from reports.records import SearchOutcome, Work
 from reports.sections.checks.section import checks, limits, self_checks, settings_at_a_border
 from reports.sections.result.section import result
-from tests.reports.conftest import TUNED, Finish, FinishedSearch, Plan
+from tests.reports.conftest import TUNED, FinishedSearch, Plan, finish
 
 # What any small synthetic search breaks: 4 epochs, 200 test images; few complete trials, of few kinds.
 SMALL = {"C2", "C3", "D3", "D4", "D5"}
 
 
 def found(search: FinishedSearch, level: Level) -> set[str]:
-    checks = self_checks(finished(search.outcome, search.predictions))
+    checks = self_checks(search.numbers())
     return {check.code for check in checks if check.level == level}
 
 
@@ -80,23 +79,22 @@ BROKEN: dict[str, tuple[str, Callable[[FinishedSearch], FinishedSearch]]] = {
 }  # fmt: skip
 
 
-def test_test_images_that_were_opened_once_are_said_to_have_been(make: Finish) -> None:
-    search = make(Plan())
-    html = limits(finished(search.outcome, search.predictions)).html
+def test_test_images_that_were_opened_once_are_said_to_have_been() -> None:
+    html = limits(finish(Plan()).numbers()).html
     assert "<b>One test set,</b> opened once, after the winner was chosen. The verdict holds" in html
 
 
-def test_a_fair_search_passes(make: Finish) -> None:
-    assert notes(make(Plan())) <= {"E2"}
-    assert found(make(Plan()), "fail") == set()
+def test_a_fair_search_passes() -> None:
+    assert notes(finish(Plan())) <= {"E2"}
+    assert found(finish(Plan()), "fail") == set()
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_what_makes_the_comparison_void_leaves_no_verdict_and_says_what_and_what_to_do(make: Finish, what: str) -> None:
+def test_what_makes_the_comparison_void_leaves_no_verdict_and_says_what_and_what_to_do(what: str) -> None:
     code, broken = BROKEN[what]
-    search = broken(make(Plan()))
+    search = broken(finish(Plan()))
     assert code in found(search, "fail")
-    numbers = finished(search.outcome, search.predictions)
+    numbers = search.numbers()
     assert numbers.comparison.verdict == "no verdict"
     check = next(check for check in numbers.comparison.failed() if check.code == code)
     section = result(numbers)
@@ -106,41 +104,41 @@ def test_what_makes_the_comparison_void_leaves_no_verdict_and_says_what_and_what
     assert "95% interval" not in section.html
 
 
-def test_one_seed_leaves_no_verdict_and_two_are_noted(make: Finish) -> None:
-    one, two = make(Plan(seeds=1)), make(Plan(seeds=2))
+def test_one_seed_leaves_no_verdict_and_two_are_noted() -> None:
+    one, two = finish(Plan(seeds=1)), finish(Plan(seeds=2))
     assert found(one, "fail") == {"B3"}
-    assert "Resume with --retrain-seeds 5" in finished(one.outcome, one.predictions).comparison.sentence
+    assert "Resume with --retrain-seeds 5" in one.numbers().comparison.sentence
     assert ("B3" in notes(two), found(two, "fail")) == (True, set())
 
 
-def test_one_seed_twice_is_one_seed(make: Finish) -> None:
-    search = make(Plan(seeds=2))
+def test_one_seed_twice_is_one_seed() -> None:
+    search = finish(Plan(seeds=2))
     finals = tuple(replace(run, train=replace(run.train, seed=1)) for run in search.outcome.finals)
     assert found(changed(search, finals=finals), "fail") == {"B3"}
 
 
-def test_one_seed_is_enough_where_the_reference_wins(make: Finish) -> None:
-    assert found(make(Plan(seeds=1, best_config=REFERENCE)), "fail") == set()
+def test_one_seed_is_enough_where_the_reference_wins() -> None:
+    assert found(finish(Plan(seeds=1, best_config=REFERENCE)), "fail") == set()
 
 
-def test_older_records_do_not_say_what_they_did_not_record(make: Finish) -> None:
-    search = of_data(make(Plan()), repeated_test=None, repeated_validation=None)
+def test_older_records_do_not_say_what_they_did_not_record() -> None:
+    search = of_data(finish(Plan()), repeated_test=None, repeated_validation=None)
     finals = tuple(replace(run, work=Work()) for run in search.outcome.finals)
     assert {"C5", "C6"} <= notes(changed(search, finals=finals))
 
 
 @pytest.mark.parametrize("more", [1, 5, 10])
 def test_a_run_that_was_taken_further_keeps_its_verdict_and_says_that_its_test_images_were_opened_before(
-    make: Finish, more: int
+    more: int,
 ) -> None:
-    search = make(Plan(trials=14))
-    verdict = finished(search.outcome, search.predictions).comparison.verdict
+    search = finish(Plan(trials=14))
+    verdict = search.numbers().comparison.verdict
     later = tuple(
         replace(trial, ended="2026-01-05T10:32:30+00:00") if trial.number >= 14 - more else trial
         for trial in search.outcome.trials
     )
     extended = changed(search, trials=later)
-    numbers = finished(extended.outcome, extended.predictions)
+    numbers = extended.numbers()
     assert ("C6" in notes(extended), numbers.comparison.verdict) == (True, verdict)
     opened = f"a first retraining was scored before {more} of 14 trials had ended"
     assert opened in checks(numbers).html
@@ -148,12 +146,12 @@ def test_a_run_that_was_taken_further_keeps_its_verdict_and_says_that_its_test_i
     assert opened in model_card(numbers)
 
 
-def test_fewer_training_images_are_noted(make: Finish) -> None:
-    assert "C1" in notes(of_data(make(Plan()), train_count=1600, validation_count=400))
+def test_fewer_training_images_are_noted() -> None:
+    assert "C1" in notes(of_data(finish(Plan()), train_count=1600, validation_count=400))
 
 
-def test_a_class_that_a_run_never_predicts_is_noted(make: Finish) -> None:
-    search = make(Plan())
+def test_a_class_that_a_run_never_predicts_is_noted() -> None:
+    search = finish(Plan())
     never = search.predictions.best.copy()
     never[2, never[2].argmax(axis=1) == 6] = np.eye(10, dtype=np.float32)[4]
     right = float((never[2].argmax(axis=1) == search.predictions.labels).mean())
@@ -163,18 +161,18 @@ def test_a_class_that_a_run_never_predicts_is_noted(make: Finish) -> None:
     )
     broken = replace(search, predictions=replace(search.predictions, best=never))
     assert "C7" in notes(changed(broken, finals=finals))
-    checks = self_checks(finished(broken.outcome, broken.predictions))
+    checks = self_checks(broken.numbers())
     assert next(check for check in checks if check.code == "C7").found == "Shirt never, in 1 run"
 
 
-def test_a_study_without_its_reference_is_noted(make: Finish) -> None:
-    search = make(Plan())
+def test_a_study_without_its_reference_is_noted() -> None:
+    search = finish(Plan())
     trials = tuple(replace(trial, is_reference=False) for trial in search.outcome.trials)
     assert "D1" in notes(changed(search, trials=trials))
 
 
-def test_fewer_trials_than_asked_for_are_noted(make: Finish) -> None:
-    search = make(Plan())
+def test_fewer_trials_than_asked_for_are_noted() -> None:
+    search = finish(Plan())
     assert "D2" in notes(changed(search, settings={**search.outcome.settings, "trials": 99}))
 
 
@@ -184,17 +182,17 @@ def with_rates(outcome: SearchOutcome, rates: list[float], best: float) -> Searc
     return replace(outcome, trials=trials, best_config=replace(TUNED, learning_rate=best))
 
 
-def test_a_winner_at_an_end_of_what_was_tried_is_noted(make: Finish) -> None:
-    outcome, rates = make(Plan()).outcome, [0.001, 0.002, 0.003, 0.004, 0.005]
+def test_a_winner_at_an_end_of_what_was_tried_is_noted() -> None:
+    outcome, rates = finish(Plan()).outcome, [0.001, 0.002, 0.003, 0.004, 0.005]
     assert settings_at_a_border(with_rates(outcome, rates, 0.005)) == ("learning_rate 0.005 is the largest",)
     assert settings_at_a_border(with_rates(outcome, rates, 0.001)) == ("learning_rate 0.001 is the least",)
     assert settings_at_a_border(with_rates(outcome, rates, 0.003)) == ()
     assert settings_at_a_border(with_rates(outcome, rates[:3], 0.003)) == (), "three values are no range"
 
 
-def test_an_accuracy_too_good_to_be_true_is_noted(make: Finish) -> None:
-    assert "E1" in notes(make(Plan(best_error=0.005)))
+def test_an_accuracy_too_good_to_be_true_is_noted() -> None:
+    assert "E1" in notes(finish(Plan(best_error=0.005)))
 
 
-def test_a_gap_between_validation_and_test_is_noted(make: Finish) -> None:
-    assert "E2" in notes(make(Plan(best_error=0.3)))
+def test_a_gap_between_validation_and_test_is_noted() -> None:
+    assert "E2" in notes(finish(Plan(best_error=0.3)))

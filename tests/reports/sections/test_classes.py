@@ -6,19 +6,13 @@ import numpy as np
 import pytest
 
 from fashion_model.config import REFERENCE
-from reports.numbers.finished import Finished, finished
 from reports.sections.classes.section import confusion, mean_matrix, scores
-from tests.reports.conftest import Finish, Plan
+from tests.reports.conftest import Plan, finish
 from tests.reports.parsed_page import Page
 
 
-def found(make: Finish, plan: Plan) -> Finished:
-    search = make(plan)
-    return finished(search.outcome, search.predictions)
-
-
-def test_the_matrices_are_means_over_the_seeds_and_the_difference_is_theirs(make: Finish) -> None:
-    numbers = found(make, Plan())
+def test_the_matrices_are_means_over_the_seeds_and_the_difference_is_theirs() -> None:
+    numbers = finish(Plan()).numbers()
     assert numbers.changes is not None
     reference, best = (np.array(mean_matrix(model)) for _, model in numbers.comparison.models())
     runs = [run.confusion_matrix for run in numbers.comparison.best.runs]
@@ -27,8 +21,10 @@ def test_the_matrices_are_means_over_the_seeds_and_the_difference_is_theirs(make
     assert change == pytest.approx(best - reference)
 
 
-def test_headings_name_only_changes_that_survive(make: Finish) -> None:
-    same, better = (found(make, Plan(images=1000, best_error=error, reference_error=0.16)) for error in (0.16, 0.04))
+def test_headings_name_only_changes_that_survive() -> None:
+    same, better = (
+        finish(Plan(images=1000, best_error=error, reference_error=0.16)).numbers() for error in (0.16, 0.04)
+    )
     assert confusion(same).heading == "No cell of the confusion matrix changes by more than chance"
     assert scores(same).heading == "F1 changes reliably in no class"
     assert better.changes is not None
@@ -44,23 +40,23 @@ def test_headings_name_only_changes_that_survive(make: Finish) -> None:
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_one_or_two_runs_each_tell_nothing_of_a_class_from_chance(make: Finish, seeds: int) -> None:
-    numbers = found(make, Plan(seeds=seeds, images=1000))
+def test_one_or_two_runs_each_tell_nothing_of_a_class_from_chance(seeds: int) -> None:
+    numbers = finish(Plan(seeds=seeds, images=1000)).numbers()
     assert confusion(numbers).heading == scores(numbers).heading
     assert "can be told from chance" in confusion(numbers).heading
     assert numbers.changes is not None
     assert not any(cell.change.survives() for cell in numbers.changes.cells)
 
 
-def test_where_the_reference_wins_there_is_one_matrix_and_one_report(make: Finish) -> None:
-    numbers = found(make, Plan(best_config=REFERENCE))
+def test_where_the_reference_wins_there_is_one_matrix_and_one_report() -> None:
+    numbers = finish(Plan(best_config=REFERENCE)).numbers()
     pages = confusion(numbers).html + scores(numbers).html
     assert 'id="confusion-reference"' in pages
     assert not any(name in pages for name in ("Tuned", "confusion-best", "confusion-difference", "class-changes"))
 
 
-def test_the_shares_of_each_row_and_the_totals_are_the_matrix(make: Finish) -> None:
-    numbers = found(make, Plan())
+def test_the_shares_of_each_row_and_the_totals_are_the_matrix() -> None:
+    numbers = finish(Plan()).numbers()
     page = Page(str(confusion(numbers).html))
     for name, model in numbers.comparison.models():
         matrix = np.array(mean_matrix(model))

@@ -11,11 +11,11 @@ from reports.numbers.finished import finished
 from reports.records import AblationStep, TrialRecord
 from reports.sections.cost.figures import cost_of
 from reports.sections.cost.section import cost, lanes_not_drawn
-from tests.reports.conftest import Finish, Plan
+from tests.reports.conftest import Plan, finish
 
 
-def test_the_total_is_the_sum_of_the_stages(make: Finish) -> None:
-    outcome = make(Plan()).outcome
+def test_the_total_is_the_sum_of_the_stages() -> None:
+    outcome = finish(Plan()).outcome
     spent = cost_of(outcome)
     cpu = sum(trial.work.cpu_seconds for trial in outcome.trials) + sum(
         score.cpu_seconds for score in outcome.finalists
@@ -26,14 +26,14 @@ def test_the_total_is_the_sum_of_the_stages(make: Finish) -> None:
     assert spent.total.epochs == sum(stage.epochs or 0 for stage in spent.stages)
 
 
-def test_retraining_is_counted_on_all_training_images(make: Finish) -> None:
-    retrain = cost_of(make(Plan(epochs=4)).outcome).stages[-1]
+def test_retraining_is_counted_on_all_training_images() -> None:
+    retrain = cost_of(finish(Plan(epochs=4)).outcome).stages[-1]
     assert retrain.epochs == 2 * 5 * 4
     assert retrain.images == 2 * 5 * 4 * 60_000
 
 
-def test_an_ablation_and_equal_compute_are_part_of_the_cost(make: Finish) -> None:
-    outcome = make(Plan(epochs=4)).outcome
+def test_an_ablation_and_equal_compute_are_part_of_the_cost() -> None:
+    outcome = finish(Plan(epochs=4)).outcome
     step = AblationStep(config=outcome.best_config, values=(0.9, 0.9), trainings=2, cpu_seconds=100.0)
     more = replace(outcome, ablation=(step, step), equal_compute=outcome.finals[:1])
     before, after = cost_of(outcome), cost_of(more)
@@ -45,15 +45,15 @@ def test_an_ablation_and_equal_compute_are_part_of_the_cost(make: Finish) -> Non
 
 
 @pytest.mark.parametrize("price", [0.0, 2.5, 25.16])
-def test_money_is_the_price_for_the_wall_time_and_says_where_it_is_from(make: Finish, price: float) -> None:
-    search = make(Plan())
+def test_money_is_the_price_for_the_wall_time_and_says_where_it_is_from(price: float) -> None:
+    search = finish(Plan())
     asked = {**search.outcome.settings, "price_per_hour": price, "price_source": "all machines of <my> file"}
     numbers = finished(replace(search.outcome, settings=asked), search.predictions)
     section, usd = cost(numbers), price * (2.1 + 4800 + 700 + 1220) / 3600
     assert section.heading.endswith(f", {usd:.2f} USD")
     assert f"Money: {price:.2f} USD an hour for all machines together (all machines of &lt;my&gt; file)" in section.html
     assert f"<td>{price * 4800 / 3600:.2f}</td></tr>" in section.html
-    assert "USD" not in cost(finished(search.outcome, search.predictions)).html
+    assert "USD" not in cost(search.numbers()).html
 
 
 def at(trial: TrialRecord, ended: str, seconds: float, worker: str) -> TrialRecord:
@@ -61,8 +61,8 @@ def at(trial: TrialRecord, ended: str, seconds: float, worker: str) -> TrialReco
     return replace(trial, ended=f"2026-01-05T09:{ended}+00:00", work=work)
 
 
-def test_a_busy_share_is_the_trials_time_over_peak_times_span(make: Finish) -> None:
-    outcome = make(Plan()).outcome
+def test_a_busy_share_is_the_trials_time_over_peak_times_span() -> None:
+    outcome = finish(Plan()).outcome
     first, second, third = outcome.trials[:3]
     trials = (at(first, "01:00", 60, "a"), at(second, "01:00", 30, "b"), at(third, "02:00", 60, "a"))
     line = cost_of(replace(outcome, trials=trials)).timeline
@@ -71,8 +71,8 @@ def test_a_busy_share_is_the_trials_time_over_peak_times_span(make: Finish) -> N
     assert sorted(lane.busy_share for lane in line.lanes) == pytest.approx([0.25, 1.0])
 
 
-def test_what_went_into_attempts_that_were_made_again_is_part_of_the_cost_and_said(make: Finish) -> None:
-    search = make(Plan())
+def test_what_went_into_attempts_that_were_made_again_is_part_of_the_cost_and_said() -> None:
+    search = finish(Plan())
     first, second = search.outcome.trials[:2]
     attempt = at(second, "01:00", 30, "b")
     lost = replace(attempt, number=99, status="FAIL", work=replace(attempt.work, cpu_seconds=7200.0))
@@ -91,8 +91,8 @@ def test_what_went_into_attempts_that_were_made_again_is_part_of_the_cost_and_sa
     assert [said in page for page in pages] == [True, False]
 
 
-def test_trials_of_less_than_a_second_are_one_at_once(make: Finish) -> None:
-    outcome = make(Plan()).outcome
+def test_trials_of_less_than_a_second_are_one_at_once() -> None:
+    outcome = finish(Plan()).outcome
     first, second = outcome.trials[:2]
     trials = (at(first, "01:00", 0.5, "a"), at(second, "01:02", 0.5, "a"))
     line = cost_of(replace(outcome, trials=trials)).timeline
@@ -100,22 +100,22 @@ def test_trials_of_less_than_a_second_are_one_at_once(make: Finish) -> None:
     assert line.busy_share == pytest.approx(1 / 2.5)
 
 
-def test_a_search_without_workers_has_an_empty_timeline(make: Finish) -> None:
-    outcome = make(Plan()).outcome
+def test_a_search_without_workers_has_an_empty_timeline() -> None:
+    outcome = finish(Plan()).outcome
     trials = tuple(replace(trial, work=replace(trial.work, worker="")) for trial in outcome.trials)
     line = cost_of(replace(outcome, trials=trials)).timeline
     assert (line.lanes, line.peak, line.busy_share) == ((), 0, 0.0)
 
 
-def test_the_retraining_of_a_reference_that_wins_is_counted_once(make: Finish) -> None:
-    outcome = make(Plan(epochs=4, best_config=REFERENCE)).outcome
+def test_the_retraining_of_a_reference_that_wins_is_counted_once() -> None:
+    outcome = finish(Plan(epochs=4, best_config=REFERENCE)).outcome
     retrain = cost_of(outcome).stages[-1]
     assert retrain.epochs == 5 * 4
     assert retrain.cpu_seconds == pytest.approx(sum(run.train.cpu_seconds for run in outcome.runs("reference")))
 
 
-def test_gpu_hours_are_gpus_times_wall_time_and_gaps_are_between_two_trials_of_a_worker(make: Finish) -> None:
-    outcome = make(Plan()).outcome
+def test_gpu_hours_are_gpus_times_wall_time_and_gaps_are_between_two_trials_of_a_worker() -> None:
+    outcome = finish(Plan()).outcome
     first, second, third = outcome.trials[:3]
     trials = (at(first, "01:00", 60, "a"), at(second, "01:00", 30, "b"), at(third, "02:00", 50, "a"))
     spent = cost_of(replace(outcome, trials=trials, environment=replace(outcome.environment, gpus=4.0)))
@@ -123,8 +123,8 @@ def test_gpu_hours_are_gpus_times_wall_time_and_gaps_are_between_two_trials_of_a
     assert spent.timeline.gap_seconds == pytest.approx(10.0)
 
 
-def test_workers_beyond_32_are_counted_and_said(make: Finish) -> None:
-    search = make(Plan())
+def test_workers_beyond_32_are_counted_and_said() -> None:
+    search = finish(Plan())
     trials = tuple(
         at(replace(search.outcome.trials[1], number=n), "01:00", 30 + n % 2 * 30, f"worker-{n}:1") for n in range(40)
     )

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 
 from fashion_model.config import REFERENCE
-from reports.numbers.finished import Finished, finished
+from reports.numbers.finished import Finished
 from reports.sections.examples.section import ChangedImages, changed_images, examples
-from tests.reports.conftest import Finish, Plan
+from tests.reports.conftest import Plan, finish
 
 
 @pytest.fixture(scope="module")
-def found(make: Finish) -> Finished:
-    search = make(Plan())
-    return finished(search.outcome, search.predictions)
+def found() -> Finished:
+    return finish(Plan()).numbers()
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +43,15 @@ def test_changed_pairs_are_the_largest_mean_changes_off_the_diagonal(found: Fini
     assert len(changed.pairs) == 5
 
 
-def test_the_heading_names_a_pair_only_if_it_survives(make: Finish) -> None:
+def test_the_heading_names_a_pair_only_if_it_survives() -> None:
     headings = []
     for error in (0.16, 0.02):
-        search = make(Plan(images=2000, reference_error=0.16, best_error=error))
-        section = examples(finished(search.outcome, search.predictions))
+        section = examples(finish(Plan(images=2000, reference_error=0.16, best_error=error)).numbers())
         assert section is not None
         headings.append(section.heading)
     assert headings[0] == "No pair of classes is reliably confused more or less often"
     assert " taken for " in headings[1]
 
 
-def test_where_the_reference_wins_nothing_changed(make: Finish) -> None:
-    search = make(Plan(best_config=REFERENCE))
-    assert examples(finished(search.outcome, search.predictions)) is None
+def test_where_the_reference_wins_nothing_changed() -> None:
+    assert examples(finish(Plan(best_config=REFERENCE)).numbers()) is None

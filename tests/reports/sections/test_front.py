@@ -10,12 +10,12 @@ import pytest
 from fashion_model.config import REFERENCE, TrainConfig
 from fashion_model.network import network_of
 from fashion_model.task import FASHION_MNIST
-from reports.numbers.finished import Finished, finished
+from reports.numbers.finished import finished
 from reports.page import write_report
 from reports.records import RecordError, pareto_front, points_of
 from reports.sections.search.front import front_of, front_plot
 from reports.sections.search.section import search
-from tests.reports.conftest import Finish, FinishedSearch, Plan
+from tests.reports.conftest import FinishedSearch, Plan, finish
 from tests.reports.parsed_page import Page
 from tests.reports.test_schema import faults
 
@@ -37,13 +37,9 @@ def with_front(found: FinishedSearch, at_knee: TrainConfig = REFERENCE, value: f
     return FinishedSearch(outcome, found.predictions)
 
 
-def numbers(found: FinishedSearch) -> Finished:
-    return finished(found.outcome, found.predictions)
-
-
-def test_the_knee_is_judged_on_the_test_images_as_the_best_is(make: Finish, tmp_path: Path) -> None:
-    found = with_front(make(Plan(images=1000)), replace(REFERENCE, base_filters=24))
-    seen = numbers(found)
+def test_the_knee_is_judged_on_the_test_images_as_the_best_is(tmp_path: Path) -> None:
+    found = with_front(finish(Plan(images=1000)), replace(REFERENCE, base_filters=24))
+    seen = found.numbers()
     front = front_of(seen)
     assert front is not None
     assert front.knee is not None
@@ -69,14 +65,14 @@ def test_the_knee_is_judged_on_the_test_images_as_the_best_is(make: Finish, tmp_
     ("value", "said"),
     [(0.92, "The knee, trial 1, is the reference itself"), (0.801, "The front has no knee: no point of it lies above")],
 )
-def test_a_front_without_a_knee_of_its_own_says_why(make: Finish, value: float, said: str) -> None:
-    front = front_of(numbers(with_front(make(Plan()), value=value)))
+def test_a_front_without_a_knee_of_its_own_says_why(value: float, said: str) -> None:
+    front = front_of(with_front(finish(Plan()), value=value).numbers())
     assert front is not None
     assert (front.knee, front.sentence[: len(said)]) == (None, said)
 
 
-def test_a_knee_that_was_not_retrained_and_one_on_other_seeds_are_told(make: Finish) -> None:
-    found = with_front(make(Plan()), replace(REFERENCE, base_filters=24))
+def test_a_knee_that_was_not_retrained_and_one_on_other_seeds_are_told() -> None:
+    found = with_front(finish(Plan()), replace(REFERENCE, base_filters=24))
     without = front_of(finished(replace(found.outcome, knee=()), found.predictions))
     assert without is not None
     assert without.sentence == "The knee, trial 1, was not retrained: there was no time left for it."
@@ -84,15 +80,15 @@ def test_a_knee_that_was_not_retrained_and_one_on_other_seeds_are_told(make: Fin
         finished(replace(found.outcome, knee=found.outcome.knee[::-1]), found.predictions)
 
 
-def test_the_chart_has_every_complete_trial_its_front_and_its_knee(make: Finish) -> None:
-    plot = front_plot(with_front(make(Plan())).outcome)
+def test_the_chart_has_every_complete_trial_its_front_and_its_knee() -> None:
+    plot = front_plot(with_front(finish(Plan())).outcome)
     assert plot is not None
     drawn = {layer.label: layer.path.count("M") for layer in plot.layers if layer.label}
     assert drawn == {"complete": 3, "front": 1, "reference": 1, "knee": 1, "chosen": 1}
     assert [tick.text for tick in plot.x_ticks] == ["1", "2"]
 
 
-def test_a_search_for_accuracy_alone_has_none(make: Finish) -> None:
-    seen = numbers(make(Plan()))
+def test_a_search_for_accuracy_alone_has_none() -> None:
+    seen = finish(Plan()).numbers()
     assert (front_of(seen), front_plot(seen.outcome)) == (None, None)
     assert "front-table" not in search(seen).html

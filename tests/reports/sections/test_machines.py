@@ -10,7 +10,7 @@ from reports.numbers.finished import finished
 from reports.records import FinalRun, SearchOutcome, TrialRecord, Work
 from reports.sections.cost.machines import Machines, machines
 from reports.sections.cost.section import cost, machines_heading
-from tests.reports.conftest import Finish, Plan
+from tests.reports.conftest import Plan, finish
 
 FIRST, SECOND = "aa" * 28, "bb" * 28
 
@@ -27,9 +27,9 @@ def final_at(run: FinalRun, start: str, seconds: float, node: str, *gpus: str) -
 
 
 @pytest.fixture
-def outcome(make: Finish) -> SearchOutcome:
+def outcome() -> SearchOutcome:
     """Two machines with GPUs: two trials share one GPU, one trial has two, and the search lasts 200 s."""
-    made = make(Plan()).outcome
+    made = finish(Plan()).outcome
     a, b, c, d = made.trials[:4]
     trials = (
         at(a, "00:00", 100, FIRST, "0"),
@@ -95,15 +95,15 @@ def test_retrainings_that_are_listed_for_both_models_ran_once(outcome: SearchOut
     )
 
 
-def test_in_older_runs_the_host_stands_for_the_machine(make: Finish) -> None:
-    numbers = machines(make(Plan()).outcome)
+def test_in_older_runs_the_host_stands_for_the_machine() -> None:
+    numbers = machines(finish(Plan()).outcome)
     assert [(device.node, device.name) for device in numbers.devices] == [("node 1", "CPU"), ("node 2", "CPU")]
     assert sum(device.trials for device in numbers.devices) == 14
     assert sum(device.retrainings for device in numbers.devices) == 0
 
 
-def test_the_page_shows_a_row_a_gpu_and_names_no_machine(make: Finish, outcome: SearchOutcome) -> None:
-    search = make(Plan())
+def test_the_page_shows_a_row_a_gpu_and_names_no_machine(outcome: SearchOutcome) -> None:
+    search = finish(Plan())
     trials = (*outcome.trials, *search.outcome.trials[4:])
     works = [replace(each.work, node=each.work.node or FIRST, gpus=each.work.gpus or ("3",)) for each in trials]
     trials = tuple(replace(trial, work=work) for trial, work in zip(trials, works, strict=True))
@@ -119,18 +119,15 @@ def test_the_page_shows_a_row_a_gpu_and_names_no_machine(make: Finish, outcome: 
     assert SECOND not in page
 
 
-def test_machines_of_one_worker_each_are_drawn_once_and_listed(make: Finish) -> None:
-    search = make(Plan())
-    page = cost(finished(search.outcome, search.predictions)).html
+def test_machines_of_one_worker_each_are_drawn_once_and_listed() -> None:
+    page = cost(finish(Plan()).numbers()).html
     assert page.count('id="timeline-title"') == page.count('id="machines-table"') == 1
     assert 'id="machines-title"' not in page
 
 
 @pytest.mark.parametrize(("hosts", "said"), [(("host",), True), (("host", "other"), False)])
-def test_one_devices_pace_stands_for_the_search_only_where_it_was_alone(
-    make: Finish, hosts: tuple[str, ...], said: bool
-) -> None:
-    search = make(Plan())
+def test_one_devices_pace_stands_for_the_search_only_where_it_was_alone(hosts: tuple[str, ...], said: bool) -> None:
+    search = finish(Plan())
     works = [
         replace(trial.work, worker=f"{hosts[trial.number % len(hosts)]}:1", trained_epochs=2, train_seconds=5.0)
         for trial in search.outcome.trials
@@ -149,8 +146,8 @@ def test_a_gpu_was_busy_with_an_attempt_that_was_made_again_elsewhere(outcome: S
     assert both.busy_share == pytest.approx(0.5)
 
 
-def test_one_machine_without_gpus_needs_no_table(make: Finish) -> None:
-    search = make(Plan())
+def test_one_machine_without_gpus_needs_no_table() -> None:
+    search = finish(Plan())
     trials = tuple(replace(trial, work=replace(trial.work, worker="host:1")) for trial in search.outcome.trials)
     outcome = replace(search.outcome, trials=trials)
     page = cost(finished(outcome, search.predictions)).html

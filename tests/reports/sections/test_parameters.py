@@ -13,12 +13,12 @@ from sklearn.inspection import permutation_importance
 from fashion_model.config import REFERENCE
 from reports.records import Measurement, TrialRecord
 from reports.sections.parameters.section import influence_heading, setting_influence
-from tests.reports.conftest import Finish, Plan
+from tests.reports.conftest import Plan, finish
 
 
-def trials(make: Finish, count: int, value: Callable[[float, float], float]) -> list[TrialRecord]:
+def trials(count: int, value: Callable[[float, float], float]) -> list[TrialRecord]:
     """COMPLETE trials whose value follows from the logarithm of the learning rate and the dense width."""
-    rng, template = np.random.default_rng(5), make(Plan()).outcome.trials[0]
+    rng, template = np.random.default_rng(5), finish(Plan()).outcome.trials[0]
     rates, widths = 10 ** rng.uniform(-4, -2, count), rng.integers(32, 512, count)
     configs = [
         replace(REFERENCE, learning_rate=float(rate), dense_units=int(width), activation="elu" if width % 2 else "relu")
@@ -34,8 +34,8 @@ def trials(make: Finish, count: int, value: Callable[[float, float], float]) -> 
     ]  # fmt: skip
 
 
-def test_a_planted_influence_comes_first(make: Finish) -> None:
-    found = setting_influence(trials(make, 40, lambda rate, noise: 0.9 - 0.02 * abs(rate + 3) + 0.002 * noise))
+def test_a_planted_influence_comes_first() -> None:
+    found = setting_influence(trials(40, lambda rate, noise: 0.9 - 0.02 * abs(rate + 3) + 0.002 * noise))
     assert found is not None
     assert found.ranking[0].name == "learning_rate"
     assert found.ranking[0].mean > 5 * found.ranking[1].mean
@@ -48,8 +48,8 @@ def test_a_planted_influence_comes_first(make: Finish) -> None:
         assert influence_heading(unsure).startswith("Among the trials, no setting clearly tells more")
 
 
-def test_the_influence_is_scikit_learns_permutation_importance(make: Finish) -> None:
-    every = trials(make, 60, lambda rate, noise: 0.9 - 0.02 * abs(rate + 3) + 0.002 * noise)
+def test_the_influence_is_scikit_learns_permutation_importance() -> None:
+    every = trials(60, lambda rate, noise: 0.9 - 0.02 * abs(rate + 3) + 0.002 * noise)
     found = setting_influence(every)
     assert found is not None
     settings = np.array([trial.config.as_numbers() for trial in every if trial.config])
@@ -64,8 +64,8 @@ def test_the_influence_is_scikit_learns_permutation_importance(make: Finish) -> 
     assert found.ranking[-1].mean < 0.1
 
 
-def test_stopped_trials_count_at_the_latest_epoch_that_twenty_share(make: Finish) -> None:
-    every = trials(make, 40, lambda rate, noise: 0.9 - 0.02 * abs(rate + 3) + 0.002 * noise)
+def test_stopped_trials_count_at_the_latest_epoch_that_twenty_share() -> None:
+    every = trials(40, lambda rate, noise: 0.9 - 0.02 * abs(rate + 3) + 0.002 * noise)
     mixed = [
         replace(trial, status="PRUNED", value=None, measurements=trial.measurements[: 1 + trial.number % 3])
         if trial.number % 4
@@ -79,16 +79,16 @@ def test_stopped_trials_count_at_the_latest_epoch_that_twenty_share(make: Finish
     assert found.ranking[0].name == "learning_rate"
 
 
-def test_noise_has_no_ranking(make: Finish) -> None:
-    found = setting_influence(trials(make, 40, lambda rate, noise: 0.9 + 0.01 * noise))
+def test_noise_has_no_ranking() -> None:
+    found = setting_influence(trials(40, lambda rate, noise: 0.9 + 0.01 * noise))
     assert found is not None
     assert found.ranking == ()
 
 
-def test_fewer_than_twenty_trials_have_no_ranking(make: Finish) -> None:
-    assert setting_influence(trials(make, 19, lambda rate, noise: rate)) is None
+def test_fewer_than_twenty_trials_have_no_ranking() -> None:
+    assert setting_influence(trials(19, lambda rate, noise: rate)) is None
 
 
-def test_settings_that_never_vary_have_no_ranking(make: Finish) -> None:
-    same = [replace(trial, config=REFERENCE) for trial in trials(make, 25, lambda rate, noise: noise)]
+def test_settings_that_never_vary_have_no_ranking() -> None:
+    same = [replace(trial, config=REFERENCE) for trial in trials(25, lambda rate, noise: noise)]
     assert setting_influence(same) is None

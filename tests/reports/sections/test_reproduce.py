@@ -8,12 +8,12 @@ import pytest
 
 from reports.numbers.comparison import compare
 from reports.sections.reproduce.section import provenance
-from tests.reports.conftest import Finish, FinishedSearch, Plan
+from tests.reports.conftest import FinishedSearch, Plan, finish
 
 
 @pytest.fixture(scope="module")
-def search(make: Finish) -> FinishedSearch:
-    return make(Plan())
+def search() -> FinishedSearch:
+    return finish(Plan())
 
 
 def test_settings_keep_what_the_command_says_and_hide_hosts_folders_and_passwords_that_it_does_not(

@@ -7,16 +7,11 @@ from dataclasses import replace
 import pytest
 
 from fashion_model.config import REFERENCE
-from reports.numbers.finished import Finished, finished
+from reports.numbers.finished import Finished
 from reports.numbers.statistics import Difference, Estimate
 from reports.numbers.wording import points
 from reports.sections.result.section import claim_in_words, could_have_seen, next_step, result
-from tests.reports.conftest import Finish, Plan
-
-
-def found(make: Finish, plan: Plan) -> Finished:
-    search = make(plan)
-    return finished(search.outcome, search.predictions)
+from tests.reports.conftest import Plan, finish
 
 
 def with_accuracies(numbers: Finished, reference: Estimate, best: Estimate) -> Finished:
@@ -28,9 +23,9 @@ def with_accuracies(numbers: Finished, reference: Estimate, best: Estimate) -> F
     return replace(numbers, comparison=comparison)
 
 
-def test_the_claim_is_placed_beside_both_intervals(make: Finish) -> None:
+def test_the_claim_is_placed_beside_both_intervals() -> None:
     numbers = with_accuracies(
-        found(make, Plan(epochs=10)), Estimate(0.9103, 0.9049, 0.9156), Estimate(0.9236, 0.9188, 0.9284)
+        finish(Plan(epochs=10)).numbers(), Estimate(0.9103, 0.9049, 0.9156), Estimate(0.9236, 0.9188, 0.9284)
     )
     assert claim_in_words(numbers) == (
         "The document claims 92%: the reference’s interval (90.49% to 91.56%) lies below it; the tuned model’s "
@@ -40,8 +35,8 @@ def test_the_claim_is_placed_beside_both_intervals(make: Finish) -> None:
     assert claim_in_words(above).count("lies above it") == 2
 
 
-def test_other_terms_than_the_documents_are_no_test_of_its_claim(make: Finish) -> None:
-    said = [claim_in_words(found(make, Plan(epochs=epochs))) for epochs in (4, 10)]
+def test_other_terms_than_the_documents_are_no_test_of_its_claim() -> None:
+    said = [claim_in_words(finish(Plan(epochs=epochs)).numbers()) for epochs in (4, 10)]
     assert ["this is no test of its claim" in text for text in said] == [True, False]
 
 
@@ -57,23 +52,23 @@ def test_other_terms_than_the_documents_are_no_test_of_its_claim(make: Finish) -
         (Plan(seeds=1), "Resume with --retrain-seeds 5: what is trained already is kept."),
     ],
 )
-def test_what_to_do_next_follows_from_the_verdict(make: Finish, plan: Plan, advice: str) -> None:
-    numbers = found(make, plan)
+def test_what_to_do_next_follows_from_the_verdict(plan: Plan, advice: str) -> None:
+    numbers = finish(plan).numbers()
     assert next_step(numbers).startswith(advice)
     assert f"<b>Next:</b> {advice}" in result(numbers).html
 
 
-def test_what_could_have_been_seen_is_said_beside_the_interval(make: Finish) -> None:
-    numbers = found(make, Plan())
+def test_what_could_have_been_seen_is_said_beside_the_interval() -> None:
+    numbers = finish(Plan()).numbers()
     size = points(numbers.comparison.difference.detectable).lstrip("+")
     text = f"This run could have seen a difference of {size} pt (in four cases of five)."
     assert could_have_seen(numbers.comparison) == text
     assert text in result(numbers).html
-    assert could_have_seen(found(make, Plan(best_config=REFERENCE)).comparison) == ""
+    assert could_have_seen(finish(Plan(best_config=REFERENCE)).numbers().comparison) == ""
 
 
-def test_errors_saved_have_the_interval_of_the_difference(make: Finish) -> None:
-    numbers = found(make, Plan(images=1000))
+def test_errors_saved_have_the_interval_of_the_difference() -> None:
+    numbers = finish(Plan(images=1000)).numbers()
     difference = Difference(
         estimate=Estimate(0.0133, 0.0088, 0.0178), image_error=0.002, seed_error=0.001, detectable=0.006
     )

@@ -129,12 +129,12 @@ def test_what_became_of_the_winners_accuracy_is_said_as_it_was_also_where_it_ros
 
 def test_epochs_that_stopping_early_saved_are_a_share_of_all() -> None:
     made = finish(Plan())
-    numbers_of = finished(made.outcome, made.predictions).trials
+    numbers_of = made.numbers().trials
     ended = [len(trial.measurements) for trial in made.outcome.trials]
     whole = sum(4 if trial.status != "FAIL" else len(trial.measurements) for trial in made.outcome.trials)
     assert (numbers_of.epochs, numbers_of.epochs_unpruned, numbers_of.full_epochs) == (sum(ended), whole, 4)
     said = f"Stopping early saved {whole - sum(ended)} of {whole} epochs ({(whole - sum(ended)) / whole:.0%})"
-    assert said in search(finished(made.outcome, made.predictions)).html
+    assert said in search(made.numbers()).html
 
 
 def test_trials_that_the_sampler_did_not_draw_are_told_apart() -> None:
