@@ -21,6 +21,7 @@ from reports.numbers.wording import (
     duration,
     percent,
     percent_interval,
+    plural,
     points,
     points_interval,
     ratio,
@@ -48,7 +49,7 @@ def summary(run_dir: Path) -> str:
 
 def model_card(numbers: Finished) -> str:
     """The winner's card."""
-    outcome, task = numbers.outcome, numbers.task
+    outcome, task, trainings = numbers.outcome, numbers.task, plural(len(numbers.comparison.seeds), "training")
     images = outcome.data.train_count + outcome.data.validation_count
     sections = [
         ("Model card: " + _text(f"{task.name}, {without_folders(outcome.study)}"), _text(numbers.comparison.sentence)),
@@ -66,7 +67,7 @@ def model_card(numbers: Finished) -> str:
         ),
         (
             "Metrics",
-            f"Accuracy on the test images, the mean of {len(numbers.comparison.seeds)} trainings, with a 95% interval "
+            f"Accuracy on the test images, the mean of {trainings}, with a 95% interval "
             "over test images and seeds. The class of the largest probability counts; there is no other threshold.",
         ),
         ("Evaluation data", _evaluation(numbers)),
@@ -89,7 +90,8 @@ def _details(numbers: Finished) -> str:
     commands = without_credentials(outcome.command).replace("\n", "`, then `")
     return "\n".join(
         (
-            f"- Kind: convolutional network of {count(best.parameters)} parameters, {len(first.epochs)} epochs",
+            f"- Kind: convolutional network of {count(best.parameters)} parameters, "
+            f"{plural(len(first.epochs), 'epoch')}",
             f"- Differs from the reference in: "
             f"{_text(changed_settings(outcome.reference_config, outcome.best_config))}",
             f"- File: `{without_folders(first.model_file)}`, of the first seed: to pick the best of several "

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from reports.numbers.wording import plural
 from reports.records import DataRecord, ModelName, Predictions, SearchOutcome
 
 Level = Literal["pass", "note", "fail"]
@@ -96,24 +97,26 @@ def _fairness(outcome: SearchOutcome) -> Sequence[Check]:
         Check(
             code="B1", level=level(fails=seeds["reference"] != seeds["best"]),
             rule="Reference and tuned model were retrained on the same seeds.",
-            found=f"{count} seeds, the same" if seeds["reference"] == seeds["best"] else f"{seeds['reference']} and "
-            f"{seeds['best']}", remedy="Retrain both on the same seeds.",
+            found=f"{plural(count, 'seed')}, the same" if seeds["reference"] == seeds["best"]
+            else f"{seeds['reference']} and {seeds['best']}", remedy="Retrain both on the same seeds.",
         ),
         Check(
             code="B2", level=level(fails=len(epochs) != 1),
             rule="Reference and tuned model were retrained for the same number of epochs.",
-            found=f"{', '.join(map(str, epochs))} epochs", remedy="Retrain both for the same number of epochs.",
+            found=f"{', '.join(map(str, epochs))} epoch{'' if epochs == [1] else 's'}",
+            remedy="Retrain both for the same number of epochs.",
         ),
         Check(
             code="B3", level=level(fails=count < 2 and not outcome.is_reference_best(), notes=count < SEEDS_WANTED),
             rule=f"Each model was retrained on several seeds, so that run-to-run spread is seen: 2 at least, "
             f"{SEEDS_WANTED} for an interval of use, 5 or more for a narrow one.",
-            found=f"{count} seed{'s' if count != 1 else ''} each",
+            found=f"{plural(count, 'seed')} each",
             remedy="Resume with --retrain-seeds 5: what is trained already is kept.",
         ),
         Check(
             code="B4", level=level(fails=any(len(size) != 1 for size in sizes)),
-            rule="All runs of a model have the same number of parameters.", found=f"{sizes[0]} and {sizes[1]}",
+            rule="All runs of a model have the same number of parameters.",
+            found=" and ".join(", ".join(f"{number:,}" for number in size) for size in sizes) + " parameters",
             remedy="The runs are of several networks. Retrain.",
         ),
     )  # fmt: skip

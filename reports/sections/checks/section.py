@@ -78,7 +78,7 @@ def _document_notes(finished: Finished) -> Iterator[Check]:
     )  # fmt: skip
     yield _note(
         "C2", epochs == document.epochs,
-        f"Retraining takes the documented {document.epochs} epochs.", f"{epochs} epochs",
+        f"Retraining takes the documented {document.epochs} epochs.", plural(epochs, "epoch"),
     )  # fmt: skip
 
 

@@ -196,3 +196,18 @@ def test_an_accuracy_too_good_to_be_true_is_noted() -> None:
 
 def test_a_gap_between_validation_and_test_is_noted() -> None:
     assert "E2" in notes(finish(Plan(best_error=0.3)))
+
+
+def test_one_seed_and_one_epoch_are_counted_as_one_speaks_and_sizes_are_readable() -> None:
+    numbers = finish(Plan(seeds=1, epochs=1)).numbers()
+    found = {check.code: check.found for check in self_checks(numbers)}
+    assert [found[code] for code in ("B1", "B2", "B3", "B4", "C2")] == [
+        "1 seed, the same",
+        "1 epoch",
+        "1 seed each",
+        "225,034 and 422,186 parameters",
+        "1 epoch",
+    ]
+    card = model_card(numbers)
+    assert "the mean of 1 training, with" in card
+    assert "of 422,186 parameters, 1 epoch\n" in card
