@@ -106,8 +106,9 @@ def _details(numbers: Finished) -> str:
 def _evaluation(numbers: Finished) -> str:
     data = numbers.outcome.data
     opened = next(check for check in numbers.comparison.checks if check.code == "C6")
-    when = "opened once, after the winner had been chosen" if opened.level == "pass" else opened.found
-    return f"{count(data.test_count)} test images, {when}. SHA-256 of their labels: `{data.test_sha256}`."
+    is_once = opened.level == "pass"
+    when = ", opened once, after the winner had been chosen" if is_once else f". When they were opened: {opened.found}"
+    return f"{count(data.test_count)} test images{when}. SHA-256 of their labels: `{data.test_sha256}`."
 
 
 def _caveats(numbers: Finished) -> str:

@@ -144,7 +144,7 @@ def _disjoint(data: DataRecord) -> Check:
         ),
         rule="No validation or test image is also trained on; a hundredth of them would blur what is compared.",
         found=f"{held_out[0][0]:,} validation and {held_out[1][0]:,} test images equal a training image"
-        if known else "not recorded by this version",
+        if known else "not recorded by the version that ran the search",
         remedy="Remove the repeated images from the data, and search again.",
     )  # fmt: skip
 
@@ -159,7 +159,11 @@ def _opened_last(outcome: SearchOutcome) -> Check:
     started = [_seconds(run.work.started) for run in outcome.finals if run.work.started]
     ended = [_seconds(trial.ended) for trial in outcome.trials]
     early = sum(end > min(started) + CLOCK_SECONDS for end in ended) if started else 0
-    found = "retraining began after the last trial had ended" if started else "not recorded by this version"
+    found = (
+        "retraining began after the last trial had ended"
+        if started
+        else "not recorded by the version that ran the search"
+    )
     if early:
         found = (
             f"a first retraining was scored before {early} of {len(ended)} trials had ended. No trial saw its result; "

@@ -124,7 +124,10 @@ def test_one_seed_is_enough_where_the_reference_wins() -> None:
 def test_older_records_do_not_say_what_they_did_not_record() -> None:
     search = of_data(finish(Plan()), repeated_test=None, repeated_validation=None)
     finals = tuple(replace(run, work=Work()) for run in search.outcome.finals)
-    assert {"C5", "C6"} <= notes(changed(search, finals=finals))
+    older = changed(search, finals=finals)
+    assert {"C5", "C6"} <= notes(older)
+    said = "200 test images. When they were opened: not recorded by the version that ran the search. SHA-256"
+    assert said in model_card(older.numbers())
 
 
 @pytest.mark.parametrize("more", [1, 5, 10])
