@@ -167,7 +167,7 @@ def _opened_last(outcome: SearchOutcome) -> Check:
     if early:
         found = (
             f"a first retraining was scored before {early} of {len(ended)} trials had ended. No trial saw its result; "
-            "if the search went on because of it, a difference that is none shows up to twice as often as it should"
+            "if the search was continued because of it, a false difference is up to twice as likely"
         )
     return Check(
         code="C6", level=level(fails=False, notes=not started or early > 0),
