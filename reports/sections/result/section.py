@@ -77,7 +77,9 @@ def _place(accuracy: Estimate, document: Document) -> str:
     if accuracy.low > claim:
         return f"({interval}) lies above it"
     return (
-        f"({interval}) lies below it" if accuracy.high < claim else f"({interval}) holds it, so it may be met or missed"
+        f"({interval}) lies below it"
+        if accuracy.high < claim
+        else f"({interval}) contains it, so this run cannot tell whether the claim is met"
     )
 
 

@@ -29,7 +29,7 @@ def test_the_claim_is_placed_beside_both_intervals() -> None:
     )
     assert claim_in_words(numbers) == (
         "The document claims 92%: the reference’s interval (90.49% to 91.56%) lies below it; the tuned model’s "
-        "interval (91.88% to 92.84%) holds it, so it may be met or missed."
+        "interval (91.88% to 92.84%) contains it, so this run cannot tell whether the claim is met."
     )
     above = with_accuracies(numbers, Estimate(0.93, 0.921, 0.94), Estimate(0.94, 0.93, 0.95))
     assert claim_in_words(above).count("lies above it") == 2
