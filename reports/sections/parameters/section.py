@@ -74,8 +74,8 @@ def influence_heading(numbers: SettingInfluence | None) -> str:
         return ""
     first = numbers.ranking[0]
     if numbers.explained < EXPLAINED_WANTED or first.low <= 0.0:
-        return "Among the trials, no setting clearly tells more about the value than the others"
-    return f"Among the trials, {first.name.replace('_', ' ')} tells most about the value"
+        return "Among the trials, no setting clearly predicts the accuracy better than the others"
+    return f"Among the trials, {first.name.replace('_', ' ')} predicts the accuracy best"
 
 
 def influence_ranking(numbers: SettingInfluence) -> Markup:

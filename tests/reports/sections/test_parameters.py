@@ -43,9 +43,11 @@ def test_a_planted_influence_comes_first() -> None:
     assert (found.trials, found.epoch) == (40, 4)
     assert all(item.low <= item.mean <= item.high for item in found.ranking[:1])
     assert found.ranking[0].low > 0
-    assert influence_heading(found) == "Among the trials, learning rate tells most about the value"
+    assert influence_heading(found) == "Among the trials, learning rate predicts the accuracy best"
     for unsure in (replace(found, explained=0.04), replace(found, ranking=(replace(found.ranking[0], low=-0.1),))):
-        assert influence_heading(unsure).startswith("Among the trials, no setting clearly tells more")
+        assert influence_heading(unsure).startswith(
+            "Among the trials, no setting clearly predicts the accuracy better than"
+        )
 
 
 def test_the_influence_is_scikit_learns_permutation_importance() -> None:
