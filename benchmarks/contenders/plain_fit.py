@@ -99,6 +99,7 @@ def _cut_out() -> list[Any]:
 _AUGMENTATION: Final[Mapping[str, Callable[[], list[Any]]]] = {
     "none": list,
     "flip": _flip,
+    "alternating_flip": _flip,  # Keras has no layer for it
     "flip_shift": _flip_and_shift,
     "cutout": _cut_out,
 }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from benchmarks.contenders.plain_fit import arrays, fit, network
 from benchmarks.jobs import Job
-from fashion_model.config import TrainConfig
+from fashion_model.config import Augmentation, TrainConfig
 from fashion_model.data.splits import TrainingSplits
 
 pytestmark = pytest.mark.slow  # ten networks
@@ -25,7 +25,7 @@ def tiny_job(tiny_splits: TrainingSplits) -> Job:
     return Tiny("tiny", configs=1, epochs=2, images=len(tiny_splits.train))
 
 
-@pytest.mark.parametrize("augmentation", ["none", "flip", "flip_shift", "cutout"])
+@pytest.mark.parametrize("augmentation", get_args(Augmentation))
 def test_augmentation_is_layers_without_weights_that_prediction_passes_by(
     augmentation: Any, tiny_config: TrainConfig, tiny_job: Job
 ) -> None:
