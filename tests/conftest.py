@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,18 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["RAY_TMPDIR"] = f"/tmp/{worker}"  # noqa: S108 - short: sockets lie in it
     Path(os.environ["RAY_TMPDIR"]).mkdir(exist_ok=True)
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    """A command that is called in this process changes its umask and what it does about signals."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    umask, hook = os.umask(0o022), sys.unraisablehook
+    yield
+    os.umask(umask)
+    sys.unraisablehook = hook
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
