@@ -13,8 +13,9 @@ from fashion_model.data.splits import TrainingSplits
 
 
 def test_without_a_gpu_nothing_is_measured_and_a_line_says_so(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("benchmarks.gpu.tf.config.list_physical_devices", lambda kind: [])
     main(["--part", "loop", "--folder", str(tmp_path)])
     assert "There is none: nothing was measured." in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
