@@ -91,17 +91,19 @@ def test_a_resumed_search_is_asked_for_its_trials_alone(tmp_path: Path) -> None:
 
 def the_command(under: int) -> int:
     """The process id of the command that a process has started, once it has."""
-    while True:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):  # it has ended meanwhile
                 parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
                 if parent == under and b"search.run" in (process / "cmdline").read_bytes():
                     return int(process.name)
         time.sleep(0.02)
+    raise TimeoutError(f"process {under} has started no search within 60 s")
 
 
 def test_a_killed_search_does_not_take_its_caller_with_it(tmp_path: Path) -> None:
-    threading.Thread(target=lambda: os.kill(the_command(os.getpid()), signal.SIGKILL)).start()
+    threading.Thread(target=lambda: os.kill(the_command(os.getpid()), signal.SIGKILL), daemon=True).start()
     with pytest.raises(SearchFailed) as failed:
         run_search(Settings(name="killed", output=str(tmp_path), local=True))
     assert failed.value.exit_code == -signal.SIGKILL
