@@ -49,4 +49,6 @@ def test_the_commit_and_the_locks_hash_are_those_of_the_repository() -> None:
     found = environment(ClusterSize(cpus=1.0, gpus=0.0, gpu_model="", nodes=1))
     assert found.lock_sha256 == hashlib.sha256((root / "requirements.lock").read_bytes()).hexdigest()
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)  # noqa: S607
+    if head.returncode:
+        pytest.skip("no repository, or git refuses it")
     assert found.commit.rstrip("+") == head.stdout.strip()
