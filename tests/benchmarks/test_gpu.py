@@ -34,6 +34,21 @@ def test_a_part_leaves_out_what_is_known_and_ends_when_its_time_is_up(
     assert 0 < last.first_seconds < last.seconds
 
 
+def test_a_search_that_is_known_is_not_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = Measured(part="search", case="50 trials, finalists, report", seconds=60.0)
+    calls: list[float] = []
+
+    def search(folder: Path, seconds: float) -> Measured:
+        calls.append(seconds)
+        return measured
+
+    monkeypatch.setattr("benchmarks.gpu.search", search)
+    for _ in range(2):
+        main(["--part", "search", "--try", "--seconds", "9", "--folder", str(tmp_path)])
+        assert read(tmp_path / "gpu.json").cases == (measured,)
+    assert calls == [9.0]
+
+
 @pytest.mark.slow
 def test_the_loop_s_contenders_train(tmp_path: Path, tiny_splits: TrainingSplits) -> None:
     cases = measure("loop", tiny_splits, Figures(()), deadline=time.monotonic() + 600)
