@@ -19,6 +19,8 @@ _TRAIN, _VALIDATION = 200, 60
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+os.environ.pop("RAY_ADDRESS", None)  # a cluster of the user's own is no test's
+
 # Ray keeps in a folder of the machine which cluster is up there. Of two processes with tests each has its own.
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["RAY_TMPDIR"] = f"/tmp/{worker}"  # noqa: S108 - short: sockets lie in it

@@ -66,10 +66,7 @@ def test_what_the_package_does_not_offer_is_an_attribute_error() -> None:
         Settings(name="a", sampler="random", pruner="none", address="10.0.0.1:6379", finalists=2, cpus_per_trial=1.5),
     ],
 )
-def test_settings_become_the_flags_that_give_them(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+def test_settings_become_the_flags_that_give_them(settings: Settings) -> None:
     assert parse(list(_flags(settings, resume=False))).settings == settings
 
 

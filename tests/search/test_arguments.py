@@ -14,11 +14,6 @@ from search.command.settings import Settings, SettingsError
 from search.run import main
 
 
-@pytest.fixture(autouse=True)
-def _no_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-
-
 def test_without_flags_the_defaults_hold_and_the_name_is_the_time() -> None:
     settings = parse([]).settings
     assert settings == Settings(name=settings.name)

@@ -28,7 +28,6 @@ from .test_resume_arguments import make_run
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder of its own; a rehearsal starts neither Ray nor a training."""
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     (tmp_path / "work").mkdir()

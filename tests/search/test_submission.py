@@ -17,11 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = ["--address", "http://127.0.0.1:8265"]
 
 
-@pytest.fixture(autouse=True)
-def _no_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RAY_ADDRESS", raising=False)
-
-
 def flags(*words: str) -> str:
     return search_flags(parse_submission([*HERE, *words]).request)
 

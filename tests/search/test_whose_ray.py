@@ -47,7 +47,6 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder for Ray, with a path short enough for its sockets."""
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as folder:
         monkeypatch.setenv("RAY_TMPDIR", folder)
-        monkeypatch.delenv("RAY_ADDRESS", raising=False)
         yield Path(folder)
 
 
