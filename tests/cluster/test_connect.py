@@ -15,6 +15,7 @@ import pytest
 
 from cluster.connect import connected
 from cluster.internals import PRELOAD, UNDOCUMENTED_SWITCHES
+from cluster.resources import usable_cores
 from cluster.startable import ConnectError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +55,7 @@ def test_a_local_cluster_has_this_machines_cores_and_ends_with_the_body() -> Non
     import ray
 
     with connected("local") as size:
-        assert (size.cpus, size.nodes) == (float(os.cpu_count() or 0), 1)
+        assert (size.cpus, size.nodes) == (float(usable_cores()), 1)
         assert ray.is_initialized()
     assert not ray.is_initialized()
 

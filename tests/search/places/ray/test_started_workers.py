@@ -6,11 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cluster.connect import connected
-from cluster.resources import TrialResources
+from cluster.resources import TrialResources, usable_cores
 from fashion_model.data.splits import TrainingSplits
 from search.command.settings import Settings
 from search.places.ray.place import OnRay
@@ -21,7 +22,7 @@ from search.worker.checkpoints import CheckpointStore
 
 from ...conftest import Watcher
 
-CORES = os.cpu_count() or 1
+CORES = usable_cores()
 
 
 def below(process: int) -> Iterator[int]:
@@ -104,9 +105,10 @@ def test_a_search_runs_without_each_name_of_rays_that_is_not_public_and_says_so(
     ],
 )
 def test_workers_load_tensorflow_at_their_start_only_where_each_core_will_have_a_trial(
-    settings: dict[str, float], expected: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    settings: dict[str, Any], expected: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("search.places.ray.startup._GPU", tmp_path / "none")
-    assert every_core_trains(Settings(name="n", **settings)) == expected  # type: ignore[arg-type]
+    asked = Settings(name="n", **{"trials": CORES, **settings})
+    assert every_core_trains(asked) == expected
     monkeypatch.setattr("search.places.ray.startup._GPU", tmp_path)
-    assert not every_core_trains(Settings(name="n", **settings))  # type: ignore[arg-type]
+    assert not every_core_trains(asked)
