@@ -3,8 +3,8 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,9 +22,11 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ.pop("RAY_ADDRESS", None)  # a cluster of the user's own is no test's
 
 # Ray keeps in a folder of the machine which cluster is up there. Of two processes with tests each has its own.
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ["RAY_TMPDIR"] = f"/tmp/{worker}"  # noqa: S108 - short: sockets lie in it
-    Path(os.environ["RAY_TMPDIR"]).mkdir(exist_ok=True)
+if "PYTEST_XDIST_WORKER" in os.environ:
+    _FOLDER = tempfile.TemporaryDirectory(
+        prefix="r", dir="/tmp", ignore_cleanup_errors=True
+    )  # short: sockets lie in it
+    os.environ["RAY_TMPDIR"] = _FOLDER.name
 
 
 @pytest.fixture(autouse=True)
