@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from benchmarks.scale import Mark, Scale, tables
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.processes import python
 
 
 def mark(trial: int, *, seconds: float, ask_ms: float) -> Mark:
@@ -48,9 +42,7 @@ def test_the_last_trials_are_compared_with_those_before_trial_1000() -> None:
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_search_of_a_few_trials_is_marked_at_its_end_with_what_they_cost() -> None:
-    command = [sys.executable, "-m", "benchmarks.scale", "--trials", "6", "--slots", "2"]
-    quick = os.environ | {"IDLE_EPOCH_SECONDS": "0.2"}
-    done = subprocess.run(command, cwd=ROOT, env=quick, capture_output=True, text=True, timeout=300, check=False)
+    done = python("-m", "benchmarks.scale", "--trials", 6, "--slots", 2, IDLE_EPOCH_SECONDS="0.2")
     assert done.returncode == 0, done.stderr
     row = next(line for line in done.stdout.splitlines() if line.startswith("| 6 "))
     cells = [float(cell) for cell in row.strip("| ").split("|")]

@@ -17,8 +17,8 @@ from cluster.connect import connected
 from cluster.internals import PRELOAD, UNDOCUMENTED_SWITCHES
 from cluster.resources import usable_cores
 from cluster.startable import ConnectError
+from tests.processes import ROOT, python
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [
     pytest.mark.ray,
     # Ray leaves sockets of its clusters to the garbage collector, which then runs in another test
@@ -66,15 +66,8 @@ def test_the_address_of_a_running_cluster_is_used() -> None:
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 3, "num_gpus": 2})
     try:
         for arguments, environment in (([cluster.address], {}), ([""], {"RAY_ADDRESS": cluster.address})):
-            told = subprocess.run(
-                [sys.executable, "-c", CONNECT, *arguments],
-                cwd=ROOT,
-                env=os.environ | environment,
-                capture_output=True,
-                text=True,
-                check=True,
-            ).stdout.splitlines()[-1]
-            assert told == f"3.0 2.0 1 [] {cluster.address}"
+            told = python("-c", CONNECT, *arguments, **environment)
+            assert told.stdout.splitlines()[-1:] == [f"3.0 2.0 1 [] {cluster.address}"], told.stderr
     finally:
         cluster.shutdown()
         del cluster

@@ -18,6 +18,7 @@ from reports.records import load_outcome
 from search import FoundBest, SearchFailed, Settings, run_search
 from search.command.arguments import parse
 from search.session.api import _flags
+from tests.processes import ROOT, python
 
 GOLDEN = Path(__file__).resolve().parents[1] / "reports" / "records" / "golden" / "outcome.json"
 
@@ -26,9 +27,7 @@ HEAVY = {"numpy", "ray", "optuna", "keras", "tensorflow", "pandas", "pyarrow", "
 
 def test_the_package_and_what_it_offers_load_nothing_heavy() -> None:
     code = "import sys; from search import Settings, run_search; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(search.__file__).parents[1]
-    )
+    loaded = python("-c", code)
     assert "search.session.api" in loaded.stdout.split()
     assert HEAVY & set(loaded.stdout.split()) == set()
 
@@ -116,8 +115,7 @@ try:
 except KeyboardInterrupt:
     print("interrupted")
 """
-    root = Path(search.__file__).parents[1]
-    with subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True) as caller:
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as caller:
         command = the_command(caller.pid)
         os.kill(caller.pid, signal.SIGINT)
         assert caller.communicate(timeout=120)[0] == "interrupted\n"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,9 +12,9 @@ import pytest
 from fashion_model.data.published import keras_cache_dir
 from search.command.process.inherited import give_a_home, set_aside
 from search.run import main
+from tests.processes import python
 from tests.reports.conftest import Plan, finish
 
-ROOT = Path(__file__).resolve().parents[2]
 KERAS = """
 from search.command.process.inherited import give_a_home, set_aside
 for line in set_aside():
@@ -26,19 +24,6 @@ print(keras.backend.backend(), keras.config.floatx(), keras.config.image_data_fo
 from fashion_model.data.published import keras_cache_dir
 print(keras_cache_dir())
 """
-
-
-def run(*arguments: str, umask: int = -1, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Python with these variables."""
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        umask=umask,
-    )
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch", "TensorFlow"])
@@ -60,7 +45,7 @@ def test_another_backend_is_refused_before_anything_runs(
 def test_keras_json_decides_nothing_and_the_log_says_so(tmp_path: Path) -> None:
     found = {"image_data_format": "channels_first", "floatx": "no such type", "backend": "jax", "epsilon": 1}
     (tmp_path / "keras.json").write_text(json.dumps(found))
-    ended = run("-c", KERAS, KERAS_HOME=str(tmp_path), KERAS_MAX_EPOCHS="1")
+    ended = python("-c", KERAS, KERAS_HOME=str(tmp_path), KERAS_MAX_EPOCHS="1")
     *lines, keras, cache = ended.stdout.splitlines()
     assert keras == "tensorflow float32 channels_last None", ended.stderr
     assert cache == f"{tmp_path}/datasets/fashion-mnist"
@@ -102,7 +87,7 @@ def test_a_report_is_drawn_whatever_a_notebook_has_set_and_is_its_owners_alone(
     backend: str, umask: int, tmp_path: Path
 ) -> None:
     finish(Plan(images=30, seeds=2, trials=3)).write(tmp_path)
-    ended = run("-m", "search.run", "--report-only", str(tmp_path), umask=umask, MPLBACKEND=backend)
+    ended = python("-m", "search.run", "--report-only", tmp_path, umask=umask, MPLBACKEND=backend)
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "report.html").stat().st_size > 10_000
     written = ("report.html", "report.json", "MODEL_CARD.md")
@@ -121,7 +106,7 @@ def test_another_backend_to_draw_with_is_a_line_of_the_log(backend: str, monkeyp
 @pytest.mark.parametrize("arguments", [["--help"], ["--print-config", "--output", "größe ✓"]])
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_every_encoding_of_the_terminal_shows_the_text(arguments: list[str], encoding: str) -> None:
-    ended = run("-m", "search.run", *arguments, PYTHONIOENCODING=encoding)
+    ended = python("-m", "search.run", *arguments, PYTHONIOENCODING=encoding)
     assert (ended.returncode, ended.stderr) == (0, "")
 
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from .processes import ROOT
+from tests.processes import ROOT
 
 PREAMBLE = """
 import os, signal, time

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.processes import python
+
 ARGUMENTS = ["--local", "--train-size", "2000", "--epochs", "1", "--retrain-seeds", "1", "--name", "one"]
 WITHOUT_RAY = """
 import runpy, sys
@@ -34,13 +33,7 @@ sys.exit(code if len(stops) == 4 else f"build_model was stopped at {len(stops)} 
 
 
 def run(code: str, real_data: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *ARGUMENTS, "--data-dir", real_data, "--output", str(tmp_path)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+    return python("-c", code, *ARGUMENTS, "--data-dir", real_data, "--output", tmp_path)
 
 
 @pytest.mark.slow

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.processes import python
 
 CODE = """
 import os, subprocess, sys
@@ -22,14 +21,7 @@ print("message", file=sys.stderr)
 
 
 def test_noise_goes_to_the_log_and_the_terminal_gets_the_rest(tmp_path: Path) -> None:
-    root = Path(__file__).resolve().parents[2]
-    result = subprocess.run(
-        [sys.executable, "-c", CODE, str(tmp_path / "log.txt")],
-        env=os.environ | {"PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    result = python("-c", CODE, tmp_path / "log.txt")
     assert result.stdout == "result\n"
     assert result.stderr == "for the person\nmessage\n"
     log = (tmp_path / "log.txt").read_text(encoding="utf-8")

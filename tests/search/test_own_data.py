@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,8 +22,8 @@ from search.command.settings import Settings, read_run
 from search.run import main
 from search.study.open_study import FixedSettings
 from search.study.space import Space
+from tests.processes import python
 
-ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("ant", "bee", "cat", "dog", "eel", "fox", "gnu")
 SMALL = ("--local", "--epochs", "1", "--retrain-seeds", "1", "--finalists", "1")
 
@@ -47,15 +44,10 @@ def written(path: Path, **changes: Any) -> Path:
     return path
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "search.run", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | {}, capture_output=True, text=True)
-
-
 @pytest.mark.slow
 def test_a_search_on_colour_images_of_seven_classes_comes_to_its_end(tmp_path: Path) -> None:
     file = written(tmp_path / "seven.npz")
-    done = run(*SMALL, "--trials", 2, "--data", file, "--output", tmp_path, "--name", "own")
+    done = python("-m", "search.run", *SMALL, "--trials", 2, "--data", file, "--output", tmp_path, "--name", "own")
     assert "1/6 data    350 images to train on, 70 to validate on, from seven.npz, split " in done.stderr
     outcome = load_outcome(tmp_path / "own" / "outcome.json")
     assert outcome.data.task == OwnFile.open(file).task
@@ -69,7 +61,7 @@ def test_a_search_on_colour_images_of_seven_classes_comes_to_its_end(tmp_path: P
     assert np.array_equal(predictions.grid_images, images(420, 0)[0][:25])
     assert outcome.runs("reference")[0].train.parameters == 9 * 3 * 32 + 32 + 9 * 32 * 64 + 64 + 576 * 128 + 128 + 903
     written(file, y_test=images(140, 1)[1][::-1])  # the same name and sizes, other labels
-    again = run("--resume", tmp_path / "own", "--trials", 3)
+    again = python("-m", "search.run", "--resume", tmp_path / "own", "--trials", 3)
     assert again.returncode == 2
     assert (
         "All trials of a study must have the same settings. Received for study own:\n  files_sha256: " in again.stderr

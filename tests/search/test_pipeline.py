@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,22 +14,12 @@ from sklearn.metrics import classification_report, confusion_matrix
 from fashion_model.config import REFERENCE
 from fashion_model.task import FASHION_MNIST
 from reports.records import SearchOutcome, load_outcome, load_predictions
+from tests.processes import python
 
 CLASS_NAMES = FASHION_MNIST.class_names
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 MODELS = ("reference", "best")
-
-
-def run(*arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *(("-c", code) if code else ("-m", "search.run")), *arguments],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +28,7 @@ def run_dir(real_data: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("runs")
     sizes = ["--trials", "8", "--train-size", "1200", "--epochs", "3", "--retrain-seeds", "2", "--finalists", "2"]
     place = ["--address", "local", "--data-dir", real_data, "--output", str(output), "--name", "e2e"]
-    result = run(*sizes, *place)
+    result = python("-m", "search.run", *sizes, *place)
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == str(output / "e2e" / "report.html")
     assert "TensorFlow" not in result.stderr
@@ -166,14 +153,16 @@ def test_report_only_builds_the_same_report_without_ray_and_keras(run_dir: Path)
         "import sys\nfor name in ('ray', 'keras', 'tensorflow', 'optuna'): sys.modules[name] = None\n"
         "from search.run import main\nsys.exit(main(sys.argv[1:]))"
     )
-    result = run("--report-only", str(run_dir), code=code)
+    result = python("-c", code, "--report-only", run_dir)
     assert result.returncode == 0, result.stderr
     assert {name: (run_dir / name).read_bytes() for name in before} == before
 
 
 def test_the_same_name_again_is_refused_and_nothing_changes(run_dir: Path, real_data: str) -> None:
     before = (run_dir / "outcome.json").read_bytes()
-    result = run("--local", "--output", str(run_dir.parent), "--name", "e2e", "--data-dir", real_data)
+    result = python(
+        "-m", "search.run", "--local", "--output", str(run_dir.parent), "--name", "e2e", "--data-dir", real_data
+    )
     assert result.returncode == 2
     assert "A run must have a folder of its own" in result.stderr
     assert (run_dir / "outcome.json").read_bytes() == before

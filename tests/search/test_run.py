@@ -13,25 +13,16 @@ import pytest
 
 from fashion_model.task import FASHION_MNIST
 from search.run import main
+from tests.processes import ROOT, child, python, said
 
 from .command import started
-from .processes import child, said
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def command(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-m", "search.run", *arguments], cwd=cwd, env=environment, capture_output=True, text=True
-    )
 
 
 def test_help_reads_well_and_answers_in_half_a_second() -> None:
     best = float("inf")
     for _ in range(3):  # the best of three: a busy machine is not the command's fault
         start = time.perf_counter()
-        result = command("--help")
+        result = python("-m", "search.run", "--help")
         best = min(best, time.perf_counter() - start)
     assert result.returncode == 0
     assert best < 0.5
@@ -48,7 +39,7 @@ def test_help_loads_nothing_heavy() -> None:
         "heavy = {'numpy', 'pandas', 'optuna', 'ray', 'keras', 'tensorflow', 'matplotlib', 'rich'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    result = python("-c", code)
     assert result.returncode == 0, result.stderr
 
 

@@ -14,8 +14,7 @@ import pytest
 
 from search.command.process.inherited import open_text
 from search.command.terminal.progress import Progress
-
-from .processes import child, said
+from tests.processes import child, said
 
 pytestmark = pytest.mark.usefixtures("wide_terminal")
 

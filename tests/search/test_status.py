@@ -30,11 +30,11 @@ from search.study.storage.database import Database, sqlite_url
 from search.study.storage.heartbeat import FINISHED, Beat, Driver, Heartbeat
 from search.study.storage.lock import StudyLock
 from search.study.study import SearchStudy
+from tests.processes import ROOT, child
 
 from .command import SMALL, started
 from .conftest import WORK, Watcher, fixed_settings
 from .postgres import connections_closed, fresh_database
-from .processes import ROOT, child
 
 RunTrial = Callable[[SearchStudy, list[float]], int]
 NOW = datetime.now(UTC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import pytest
 
 from search.command.settings import SettingsError
 from search.command.submission.flags import FIRST_LINE, entrypoint, parse_submission, search_flags
+from tests.processes import python
 
-ROOT = Path(__file__).resolve().parents[2]
 HERE = ["--address", "http://127.0.0.1:8265"]
 
 
@@ -187,7 +186,7 @@ def test_help_loads_neither_ray_nor_tensorflow() -> None:
         "print(sorted({'ray', 'tensorflow', 'numpy', 'optuna'} & set(sys.modules)), file=sys.stderr)"
     )
     began = time.monotonic()
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    ended = python("-c", script)
     assert ended.stderr == "[]\n"
     assert "--follow ID" in ended.stdout
     assert time.monotonic() - began < 2.0, "0.1 s on a machine that does nothing else"

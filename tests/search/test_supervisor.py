@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.processes import ROOT, said
+
 CODE = """
 import ctypes, os, signal, sys, time
 from filelock import FileLock
@@ -77,12 +78,6 @@ def parent(work: str, folder: Path, before: str = "") -> Iterator[subprocess.Pop
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-def said(process: subprocess.Popen[str]) -> str:
-    """The next line of its stdout, waited for."""
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
 
 
 def ended(process: subprocess.Popen[str], given: str = "") -> tuple[int, list[str], list[str]]:

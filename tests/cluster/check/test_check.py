@@ -6,8 +6,6 @@ A fault is one change of a shipped file whose placeholders are filled in.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +17,7 @@ from cluster.check.forecast import describe
 from tests.cluster.check.faults import FAULTS, SPOT
 from tests.cluster.conftest import Changed
 from tests.cluster.shipped import NAMES, ROOT, filled_in
+from tests.processes import python
 
 
 def the_only_fault(path: Path) -> Finding:
@@ -186,4 +185,5 @@ def test_a_file_for_kuberay_is_checked_without_importing_ray_or_botocore(home: P
         "import sys; from cluster.check.examine import main; code = main(['--template', 'cluster/kuberay.yaml']);"
         "sys.exit(code or 'ray' in sys.modules or 'botocore' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+    done = python("-c", code)
+    assert done.returncode == 0, done.stderr

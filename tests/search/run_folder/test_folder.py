@@ -13,9 +13,9 @@ from reports.records import Measurement, TrialRecord, Work
 from search.command.settings import Settings, SettingsError
 from search.run_folder.folder import RunFolder, run_folder
 from search.worker.faults import StorageError, StudyBusy
+from tests.processes import child, said
 
 from ..disk import make_read_only
-from ..processes import child, said
 
 HOLD = """
 import sys

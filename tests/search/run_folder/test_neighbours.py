@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from search.run_folder.neighbours import neighbour_told
-
-from ..processes import child, said
+from tests.processes import child, said
 
 SEARCHES = """
 import sys

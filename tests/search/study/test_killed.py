@@ -15,8 +15,8 @@ from search.study.attempts import Attempt
 from search.study.open_study import StudySpec, open_study
 from search.study.storage.database import Database, sqlite_url
 from search.study.study import SearchStudy
+from tests.processes import child, said
 from tests.search.conftest import WORK, Watcher, on_every_database
-from tests.search.processes import child, said
 
 RunTrial = Callable[[SearchStudy, list[float]], int]
 

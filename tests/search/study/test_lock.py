@@ -11,8 +11,8 @@ import pytest
 from search.study.storage.database import Database, sqlite_url
 from search.study.storage.lock import StudyLock, only_driver
 from search.worker.faults import StorageError, StudyBusy
+from tests.processes import child, said
 from tests.search.conftest import on_every_database
-from tests.search.processes import child, said
 
 HOLD_THE_FOLDER = """
 import sys, time

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +11,9 @@ import pytest
 
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import TrainingSplits
+from tests.processes import python
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # four processes that load TensorFlow
-ROOT = Path(__file__).resolve().parents[4]
 
 # Trials one after another on one worker, as Ray calls it. argv: the images, a folder, and [lineage, configuration] of
 # each as JSON. Prints for each the hash of all that it had learned before its last epoch (weights, their averages,
@@ -88,8 +86,7 @@ def test_a_trial_learns_the_same_bits_on_a_worker_that_served_others_as_in_a_fre
     assigned = [(lineage, config.to_dict()) for lineage, config in enumerate(trials)]
 
     def told(name: str, trials: list[tuple[int, dict[str, object]]]) -> list[list[object]]:
-        command = [sys.executable, "-c", IN_A_PROCESS, str(tmp_path / "images.npz"), str(tmp_path / name)]
-        done = subprocess.run([*command, json.dumps(trials)], cwd=ROOT, capture_output=True, text=True)
+        done = python("-c", IN_A_PROCESS, tmp_path / "images.npz", tmp_path / name, json.dumps(trials))
         assert done.returncode == 0, done.stderr
         return list(json.loads(done.stdout.splitlines()[-1]))
 

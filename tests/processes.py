@@ -1,4 +1,4 @@
-"""Python code in a process of its own, which can be killed."""
+"""Python in a process of its own: to its end, or until it is killed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def python(*arguments: object, umask: int = -1, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Python in the project's folder with these arguments and variables, to its end."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        umask=umask,
+    )
 
 
 @contextmanager
