@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from fashion_model.config import REFERENCE
 from fashion_model.task import FASHION_MNIST
 from reports.records import SearchOutcome, load_outcome, load_predictions
 from tests.processes import python
+from tests.reports.parsed_page import Page
 
 CLASS_NAMES = FASHION_MNIST.class_names
 
@@ -90,37 +90,10 @@ def test_report_json_equals_scikit_learn_on_the_saved_predictions(run_dir: Path,
             assert run["classification_report"][name] == pytest.approx(numbers)
 
 
-class Tables(HTMLParser):
-    """The rows of cells of every table that has an id."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: dict[str, list[list[str]]] = {}
-        self._table, self._in_cell = "", False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "table":
-            self._table = dict(attrs).get("id") or ""
-            self.rows.setdefault(self._table, [])
-        elif tag == "tr":
-            self.rows[self._table].append([])
-        elif tag in ("td", "th"):
-            self.rows[self._table][-1].append("")
-            self._in_cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_cell = self._in_cell and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if self._in_cell:
-            self.rows[self._table][-1][-1] += data.strip()
-
-
 def on_the_page(run_dir: Path) -> tuple[dict[str, list[list[str]]], tuple[str, ...]]:
     """The page's tables, and the models that it shows: one where the reference won."""
-    tables = Tables()
-    tables.feed((run_dir / "report.html").read_text(encoding="utf-8"))
-    return tables.rows, MODELS[:1] if load_outcome(run_dir / "outcome.json").is_reference_best() else MODELS
+    page = Page((run_dir / "report.html").read_text(encoding="utf-8"))
+    return page.tables, MODELS[:1] if load_outcome(run_dir / "outcome.json").is_reference_best() else MODELS
 
 
 def test_report_html_shows_the_mean_confusion_matrices_of_the_saved_predictions(run_dir: Path) -> None:
@@ -156,13 +129,3 @@ def test_report_only_builds_the_same_report_without_ray_and_keras(run_dir: Path)
     result = python("-c", code, "--report-only", run_dir)
     assert result.returncode == 0, result.stderr
     assert {name: (run_dir / name).read_bytes() for name in before} == before
-
-
-def test_the_same_name_again_is_refused_and_nothing_changes(run_dir: Path, real_data: str) -> None:
-    before = (run_dir / "outcome.json").read_bytes()
-    result = python(
-        "-m", "search.run", "--local", "--output", str(run_dir.parent), "--name", "e2e", "--data-dir", real_data
-    )
-    assert result.returncode == 2
-    assert "A run must have a folder of its own" in result.stderr
-    assert (run_dir / "outcome.json").read_bytes() == before
