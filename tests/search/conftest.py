@@ -59,6 +59,20 @@ class Watcher:
         self.again.append(record)
 
 
+class Acts(Watcher):
+    """Does one thing after another, each when so many epochs more have been reported."""
+
+    def __init__(self, every: int, acts: list[Callable[[], object]]) -> None:
+        super().__init__()
+        self._every, self._acts, self._next = every, acts, every
+
+    def changed(self, counts: Counts) -> None:
+        super().changed(counts)
+        if self._acts and counts.epochs >= self._next:
+            self._next += self._every
+            self._acts.pop(0)()
+
+
 @pytest.fixture
 def watcher() -> Watcher:
     return Watcher()

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ray.cluster_utils import Cluster
 
 from cluster.resources import TrialResources
 from fashion_model.data.splits import TrainingSplits
-from reports.records import Counts
 from search.places.ray.place import OnRay
 from search.study.open_study import StudySpec, open_study
 from search.worker.assignment import TrialPlan
@@ -20,7 +18,7 @@ from search.worker.checkpoints import CheckpointStore
 from search.worker.faults import Cause, Fault, SearchBroken
 
 from ... import faulty
-from ...conftest import NARROW, Watcher, fixed_settings
+from ...conftest import NARROW, Acts, Watcher, fixed_settings
 from ...faulty import FaultySplits, epochs_of
 from ...machines import add_machine, head_without_cores
 
@@ -36,20 +34,6 @@ def machines() -> Iterator[Cluster]:
         yield cluster
 
 
-class TakesAMachine(Watcher):
-    """Does something when trials have reported so many epochs."""
-
-    def __init__(self, epochs: int, act: Any) -> None:
-        super().__init__()
-        self._epochs, self._act = epochs, act
-
-    def changed(self, counts: Counts) -> None:
-        super().changed(counts)
-        if self._act is not None and counts.epochs >= self._epochs:
-            act, self._act = self._act, None
-            act()
-
-
 def test_trials_of_a_machine_that_is_lost_go_on_from_their_checkpoints_on_another(
     machines: Cluster, spec: StudySpec, store: CheckpointStore, tiny_splits: TrainingSplits, tmp_path: Path
 ) -> None:
@@ -61,7 +45,7 @@ def test_trials_of_a_machine_that_is_lost_go_on_from_their_checkpoints_on_anothe
 
     # every trial waits before its second epoch, so that the machine is lost in the middle of one
     splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("sleep", nth=None, epoch=2, times=1, size=8.0),))
-    watcher = TakesAMachine(2, swap)
+    watcher = Acts(2, [swap])
     study = open_study(replace(spec, fixed=fixed_settings(epochs=PLAN.epochs, space=NARROW), pruner="none"), watcher)
     OnRay(EACH, 2, store).run_trials(study, splits, PLAN)
     assert [record.status for record in study.records()] == ["COMPLETE"] * 3
@@ -79,7 +63,7 @@ def test_a_search_without_machines_ends_after_its_patience_and_goes_on_when_ther
 ) -> None:
     nodes = [add_machine(machines)]
     splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("sleep", nth=1, epoch=2, times=1, size=8.0),))
-    watcher = TakesAMachine(4, lambda: machines.remove_node(nodes[0], allow_graceful=False))
+    watcher = Acts(4, [lambda: machines.remove_node(nodes[0], allow_graceful=False)])
     mine = replace(spec, fixed=fixed_settings(epochs=PLAN.epochs, space=NARROW), pruner="none")
     study = open_study(mine, watcher)
     with pytest.raises(SearchBroken, match=r"A trial must get its worker within 40 s. Received: none, for 1 waiting"):

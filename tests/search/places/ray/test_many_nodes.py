@@ -16,14 +16,13 @@ from cluster.capacity import Capacity, cluster_capacity
 from cluster.resources import TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import Split, TrainingSplits
-from reports.records import Counts
 from search.places.ray.place import OnRay
 from search.study.open_study import StudySpec, open_study
 from search.worker.assignment import Assignment, TrialPlan
 from search.worker.checkpoints import CheckpointStore
 from search.worker.training_run import FinishedTraining, Images
 
-from ...conftest import NARROW, Watcher, fixed_settings
+from ...conftest import NARROW, Acts, Watcher, fixed_settings
 from ...machines import add_machine, head_without_cores
 from ...noted import NotedSplit, all_noted, noted_splits, waiting_worker
 
@@ -122,20 +121,6 @@ def require_one_copy_a_machine(folder: Path) -> set[str]:
     assert len({copy for (copy,) in copies.values()}) == len(copies), "each machine has its own"
     assert not any(each.copy.startswith("process") for each in noted)
     return set(copies)
-
-
-class Acts(Watcher):
-    """Does one thing after another, each when so many epochs more have been reported."""
-
-    def __init__(self, every: int, acts: list[Any]) -> None:
-        super().__init__()
-        self._every, self._acts, self._next = every, acts, every
-
-    def changed(self, counts: Counts) -> None:
-        super().changed(counts)
-        if self._acts and counts.epochs >= self._next:
-            self._next += self._every
-            self._acts.pop(0)()
 
 
 def test_a_search_ends_with_every_result_while_machines_are_taken_away_and_added(

@@ -18,7 +18,6 @@ from cluster.connect import connected
 from cluster.resources import ClusterSize, TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import TrainingSplits
-from reports.records import Counts
 from search.command.process.interrupt import TimeIsUp, time_limit
 from search.places.in_process import InProcess
 from search.places.ray.place import OnRay
@@ -29,7 +28,7 @@ from search.worker.faults import Cause, Fault, SearchBroken, StorageError
 from search.worker.training_run import FinishedTraining, Images
 
 from ... import faulty
-from ...conftest import Watcher, fixed_settings
+from ...conftest import Acts, Watcher, fixed_settings
 from ...faulty import FaultySplits
 
 pytestmark = pytest.mark.ray
@@ -105,18 +104,6 @@ def test_a_worker_that_has_grown_too_big_is_replaced_between_two_trials_and_no_t
     assert study.counts.ended() == 4
 
 
-class CutOff(Watcher):
-    """Does something at the first epoch that is reported."""
-
-    def __init__(self, act: Callable[[], None]) -> None:
-        super().__init__()
-        self._act = act
-
-    def changed(self, counts: Counts) -> None:
-        if counts.epochs == 1:
-            self._act()
-
-
 def lose_the_database() -> None:
     raise StorageError("the database is gone")
 
@@ -130,7 +117,7 @@ def test_a_search_that_is_cut_off_holds_no_core_and_goes_on_where_it_was(
     place: OnRay, short: StudySpec, tiny_splits: TrainingSplits, act: Callable[[], None], error: type[BaseException]
 ) -> None:
     plan = replace(PLAN, trials=2)
-    study = open_study(replace(short, pruner="none"), CutOff(act))
+    study = open_study(replace(short, pruner="none"), Acts(1, [act]))
     with pytest.raises(error), time_limit(600.0):
         place.run_trials(study, tiny_splits, plan)
     study.fail_unfinished(Fault(Cause.INTERRUPTED))

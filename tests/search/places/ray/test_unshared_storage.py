@@ -17,7 +17,6 @@ from ray.cluster_utils import Cluster
 from cluster.resources import TrialResources
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import TrainingSplits
-from reports.records import Counts
 from search.places.ray.place import OnRay
 from search.study.open_study import StudySpec, open_study
 from search.worker.assignment import Assignment, TrialPlan
@@ -26,7 +25,7 @@ from search.worker.faults import Cause, Fault, StorageError
 from search.worker.training_run import Images
 
 from ... import faulty
-from ...conftest import Watcher, fixed_settings
+from ...conftest import Acts, Watcher, fixed_settings
 from ...disk import mounted_disk
 from ...faulty import FaultySplits
 from ...machines import add_machine, head_without_cores
@@ -93,19 +92,6 @@ def test_a_folder_that_only_the_driver_has_ends_the_search_before_its_first_tria
     assert optuna.load_study(study_name=spec.name, storage=spec.database.url).trials == []
 
 
-class Later(Watcher):
-    """Enters something at the first epoch."""
-
-    def __init__(self, what: Iterator[None]) -> None:
-        super().__init__()
-        self._what = what
-
-    def changed(self, counts: Counts) -> None:
-        super().changed(counts)
-        if counts.epochs == 1:
-            next(self._what, None)
-
-
 def test_a_machine_that_comes_later_ends_the_search_and_no_trial_is_to_blame(
     machines: Cluster, spec: StudySpec, store: CheckpointStore, tiny_splits: TrainingSplits, tmp_path: Path
 ) -> None:
@@ -119,7 +105,7 @@ def test_a_machine_that_comes_later_ends_the_search_and_no_trial_is_to_blame(
     # long enough for the other machine to load TensorFlow
     splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("sleep", nth=0, epoch=2, times=1, size=60.0),))
     mine = replace(spec, fixed=fixed_settings(epochs=PLAN.epochs), pruner="none")
-    study = open_study(mine, Later(coming))
+    study = open_study(mine, Acts(1, [lambda: next(coming)]))
     with pytest.raises(StorageError, match=MESSAGE):
         OnRay(EACH, 2, store).run_trials(study, splits, PLAN)
     study.fail_unfinished(Fault(Cause.INTERRUPTED))
