@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,14 @@ def fixed_settings(
 ) -> FixedSettings:
     """The settings that a study of a search fixes."""
     return FixedSettings.of(Settings(name="s", epochs=epochs, seed=seed, space=space), split_sha256)
+
+
+def study_in(folder: Path, database: Database | None = None, *, epochs: int = 9, **changes: Any) -> StudySpec:
+    """A study `s` in a folder, for a search of so many epochs."""
+    database = database or Database(sqlite_url(folder / "study.db"), patience_seconds=2.0)
+    lock, fixed = StudyLock(database, "s"), fixed_settings(epochs=epochs)
+    spec = StudySpec(name="s", database=database, folder=folder, lock=lock, fixed=fixed, sampler="random")
+    return replace(spec, **changes)
 
 
 @dataclass
@@ -124,15 +133,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def spec(database: Database, tmp_path: Path) -> StudySpec:
     """A study of its own, for a search of 9 epochs."""
-    return StudySpec(
-        name="s",
-        database=database,
-        folder=tmp_path,
-        lock=StudyLock(database, "s"),
-        fixed=fixed_settings(epochs=9),
-        sampler="random",
-        pruner="halving",
-    )
+    return study_in(tmp_path, database)
 
 
 @pytest.fixture

@@ -24,16 +24,15 @@ from search.command.settings import Settings
 from search.command.terminal.progress import Left, Standing, UnderWay
 from search.run import main as run_search
 from search.run_folder.folder import RunFolder
-from search.study.open_study import StudySpec, open_study
+from search.study.open_study import open_study
 from search.study.storage import heartbeat
 from search.study.storage.database import Database, sqlite_url
 from search.study.storage.heartbeat import FINISHED, Beat, Driver, Heartbeat
-from search.study.storage.lock import StudyLock
 from search.study.study import SearchStudy
 from tests.processes import ROOT, child
 
 from .command import SMALL, started
-from .conftest import WORK, Watcher, fixed_settings
+from .conftest import WORK, Watcher, study_in
 from .postgres import connections_closed, fresh_database
 
 RunTrial = Callable[[SearchStudy, list[float]], int]
@@ -64,13 +63,8 @@ def folder(tmp_path: Path, empty_tables: Path) -> Path:
     return folder
 
 
-def spec_in(database: Database, folder: Path) -> StudySpec:
-    fixed, lock = fixed_settings(epochs=9), StudyLock(database, "s")
-    return StudySpec(name="s", database=database, folder=folder, lock=lock, fixed=fixed, pruner="none")
-
-
 def two_trials_and_one_under_way(database: Database, folder: Path, run_trial: RunTrial) -> None:
-    study = open_study(spec_in(database, folder), Watcher())
+    study = open_study(study_in(folder, database), Watcher())
     run_trial(study, [0.5, 0.8])
     run_trial(study, [0.6, 0.9])
     third = study.ask().number
@@ -187,7 +181,7 @@ def test_of_a_driver_that_ended_it_says_how(
     ending: str, first: str, last: str, folder: Path, run_trial: RunTrial, capsys: pytest.CaptureFixture[str]
 ) -> None:
     database = Database(sqlite_url(folder / "study.db"))
-    run_trial(open_study(spec_in(database, folder), Watcher()), [0.5, 0.8])
+    run_trial(open_study(study_in(folder, database), Watcher()), [0.5, 0.8])
     beat_once(database, BEAT, ending)
     lines = shown(folder, capsys).splitlines()
     assert lines[0] == first
@@ -196,7 +190,7 @@ def test_of_a_driver_that_ended_it_says_how(
 
 def test_a_stage_after_the_search_shows_its_trainings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     database = Database(sqlite_url(folder / "study.db"))
-    open_study(spec_in(database, folder), Watcher())
+    open_study(study_in(folder, database), Watcher())
     standing = Standing(stage="retrain", done=3, total=10, under_way=(UnderWay(label="best 2", epochs=6),))
     beat_once(database, replace(BEAT, standing=standing, moment=now("milliseconds")))
     lines = shown(folder, capsys).splitlines()
@@ -207,7 +201,7 @@ def test_a_stage_after_the_search_shows_its_trainings(folder: Path, capsys: pyte
 def test_a_study_of_an_older_version_is_shown_without_a_driver(
     folder: Path, run_trial: RunTrial, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_trial(open_study(spec_in(Database(sqlite_url(folder / "study.db")), folder), Watcher()), [0.5, 0.8])
+    run_trial(open_study(study_in(folder), Watcher()), [0.5, 0.8])
     seen = as_json([str(folder)], capsys)
     assert (seen["state"], seen["trials"]["complete"], seen["left"]) == ("unknown", 1, None)
 
@@ -260,7 +254,7 @@ except SystemExit:
 
 def test_watch_shows_a_run_on_a_terminal_until_it_ends(folder: Path, run_trial: RunTrial) -> None:
     database = Database(sqlite_url(folder / "study.db"))
-    run_trial(open_study(spec_in(database, folder), Watcher()), [0.5, 0.8])
+    run_trial(open_study(study_in(folder, database), Watcher()), [0.5, 0.8])
     beat_once(database, replace(BEAT, moment=now("milliseconds")))
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "search.status", str(folder), "--watch"]

@@ -27,13 +27,10 @@ from pathlib import Path
 import sqlalchemy
 from search.study.storage.database import Database
 from search.worker.faults import Cause, Fault
-from search.study.storage.lock import StudyLock
-from search.study.open_study import StudySpec, open_study
-from tests.search.conftest import WORK, Watcher, fixed_settings
+from search.study.open_study import open_study
+from tests.search.conftest import WORK, Watcher, study_in
 
-database, last = Database(sys.argv[1]), int(sys.argv[4])
-spec = StudySpec(name="s", database=database, folder=Path(sys.argv[2]), lock=StudyLock(database, "s"),
-                 fixed=fixed_settings(epochs=9), sampler="random", pruner="halving")
+spec, last = study_in(Path(sys.argv[2]), Database(sys.argv[1])), int(sys.argv[4])
 writes = 0
 
 def count(*statement):

@@ -28,11 +28,9 @@ from optuna.trial import FrozenTrial, TrialState
 from fashion_model.config import REFERENCE, TrainConfig
 from reports.records import TrialRecord
 from search.study import attempts
-from search.study.open_study import StudySpec, open_study
-from search.study.storage.database import Database, sqlite_url
-from search.study.storage.lock import StudyLock
+from search.study.open_study import open_study
 from search.worker.faults import RETRIES, Cause, Fault, may_retry
-from tests.search.conftest import WORK, Watcher, fixed_settings
+from tests.search.conftest import WORK, Watcher, study_in
 
 EPOCHS = 9
 CAUSES = [*Cause, *[Cause.TIMED_OUT] * 5, *[Cause.WORKER_DIED] * 5]  # some more often: their limits are to be reached
@@ -62,24 +60,14 @@ class StudyMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name)
-        database = Database(sqlite_url(path / "study.db"), patience_seconds=2.0)
-        lock = StudyLock(database, "s")
-        self.spec = StudySpec(
-            name="s",
-            database=database,
-            folder=path,
-            lock=lock,
-            fixed=fixed_settings(epochs=EPOCHS),
-            sampler="random",
-            most_failures=10_000,
-        )
+        self.spec = study_in(path, epochs=EPOCHS, most_failures=10_000)
         self.total = 6
         self.trials: dict[int, Known] = {}  # by lineage
         self.open: dict[int, Attempt] = {}  # by number
         self.waiting: list[int] = []  # lineages
         self.results: dict[int, TrialRecord] = {}
         self.study = open_study(self.spec, Watcher())
-        self.reader = optuna.load_study(study_name="s", storage=database.url)
+        self.reader = optuna.load_study(study_name="s", storage=self.spec.database.url)
 
     @initialize(total=st.integers(3, 15))
     def begin(self, total: int) -> None:

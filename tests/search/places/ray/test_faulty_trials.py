@@ -17,13 +17,11 @@ from cluster.resources import ClusterSize, TrialResources
 from fashion_model.data.splits import TrainingSplits
 from reports.records import TrialRecord
 from search.places.ray.place import OnRay
-from search.study.open_study import StudySpec, open_study
-from search.study.storage.database import Database, sqlite_url
-from search.study.storage.lock import StudyLock
+from search.study.open_study import open_study
 from search.worker.assignment import TrialPlan
 from search.worker.checkpoints import CheckpointStore
 
-from ...conftest import NARROW, Watcher, fixed_settings
+from ...conftest import NARROW, Watcher, fixed_settings, study_in
 from ...faulty import Fault, FaultySplits, begun, epochs_of, number_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
@@ -70,7 +68,8 @@ def cluster() -> Iterator[ClusterSize]:
 @pytest.fixture(scope="module")
 def searched(cluster: ClusterSize, tiny_splits: TrainingSplits, tmp_path_factory: pytest.TempPathFactory) -> Searched:
     folder = tmp_path_factory.mktemp("faults")
-    spec, watcher = study_in(folder), Watcher()
+    fixed = fixed_settings(epochs=PLAN.epochs, space=NARROW)
+    spec, watcher = study_in(folder, fixed=fixed, pruner="none"), Watcher()
     study = open_study(spec, watcher)
     place = OnRay(TrialResources(cpus=1.0, gpus=0.0), 2, CheckpointStore(str(folder / "checkpoints")))
     # a worker's output comes to the driver's stderr, which the command sends to log.txt
@@ -79,20 +78,6 @@ def searched(cluster: ClusterSize, tiny_splits: TrainingSplits, tmp_path_factory
     study.close()
     trials = optuna.load_study(study_name="s", storage=spec.database.url).trials
     return Searched(study.records(), watcher.again, trials, folder)
-
-
-def study_in(folder: Path) -> StudySpec:
-    database = Database(sqlite_url(folder / "study.db"))
-    lock = StudyLock(database, "s")
-    return StudySpec(
-        name="s",
-        database=database,
-        folder=folder,
-        lock=lock,
-        fixed=fixed_settings(epochs=PLAN.epochs, space=NARROW),
-        sampler="random",
-        pruner="none",
-    )
 
 
 def test_every_trial_has_one_result_and_none_is_left_running(searched: Searched) -> None:
