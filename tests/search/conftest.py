@@ -147,8 +147,11 @@ def study(spec: StudySpec, watcher: Watcher) -> SearchStudy:
     return open_study(spec, watcher)
 
 
+RunTrial = Callable[[SearchStudy, list[float]], int]
+
+
 @pytest.fixture
-def run_trial() -> Callable[[SearchStudy, list[float]], int]:
+def run_trial() -> RunTrial:
     """Asks for a trial, reports these values until the pruner says stop, and ends it. Returns its number."""
 
     def run(study: SearchStudy, values: list[float]) -> int:

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,14 +27,12 @@ from search.study.open_study import open_study
 from search.study.storage import heartbeat
 from search.study.storage.database import Database, sqlite_url
 from search.study.storage.heartbeat import FINISHED, Beat, Driver, Heartbeat
-from search.study.study import SearchStudy
 from tests.processes import ROOT, child
 
 from .command import SMALL, started
-from .conftest import WORK, Watcher, study_in
+from .conftest import WORK, RunTrial, Watcher, study_in
 from .postgres import connections_closed, fresh_database
 
-RunTrial = Callable[[SearchStudy, list[float]], int]
 NOW = datetime.now(UTC)
 STANDING = Standing(stage="search", done=2, total=9, left=Left(3600.0, 1800.0, 7200.0))
 BEAT = Beat(

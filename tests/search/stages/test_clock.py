@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from search.stages.finalists import choose_finalists
 from search.study.open_study import StudySpec, open_study
-from search.study.study import SearchStudy
 
-from ..conftest import Watcher
+from ..conftest import RunTrial, Watcher
 
 
-def test_records_come_by_number_whatever_the_clock_says(
-    spec: StudySpec, run_trial: Callable[[SearchStudy, list[float]], int]
-) -> None:
+def test_records_come_by_number_whatever_the_clock_says(spec: StudySpec, run_trial: RunTrial) -> None:
     study = open_study(replace(spec, pruner="none"), Watcher())
     numbers = [run_trial(study, [value]) for value in (0.5, 0.7, 0.6)]
     study.close()

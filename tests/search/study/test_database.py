@@ -16,10 +16,8 @@ from search.study.open_study import StudySpec, open_study
 from search.study.storage.database import Database, backup_file, sqlite_url
 from search.study.study import SearchStudy
 from search.worker.faults import StorageError
-from tests.search.conftest import Watcher
+from tests.search.conftest import RunTrial, Watcher
 from tests.search.disk import fill, make_read_only
-
-RunTrial = Callable[[SearchStudy, list[float]], int]
 
 
 def overwrite(file: Path) -> None:

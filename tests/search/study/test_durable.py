@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +16,8 @@ from search.study.open_study import StudySpec, open_study
 from search.study.storage.database import Database, backup_file, sqlite_url
 from search.study.study import SearchStudy
 from search.worker.faults import Cause, Fault, StorageError
-from tests.search.conftest import WORK, Watcher
+from tests.search.conftest import WORK, RunTrial, Watcher
 from tests.search.disk import fill
-
-RunTrial = Callable[[SearchStudy, list[float]], int]
 
 
 @pytest.fixture

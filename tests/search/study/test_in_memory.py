@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -20,12 +19,10 @@ from search.study.in_memory import InMemoryStudy
 from search.study.open_study import StudySpec, open_study
 from search.study.samplers import WINDOWS, Strategy
 from search.study.space import RefusedPoint, Space
-from search.study.study import SearchStudy
-from tests.search.conftest import WORK, Watcher, on_every_database
+from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
 
 # Wide networks cost more than a trial may
 REFUSES = Space(lines=["base_filters = 16 to 128, step 16"])
-RunTrial = Callable[[SearchStudy, list[float]], int]
 
 
 def begin(memory: InMemoryStudy) -> FrozenTrial:

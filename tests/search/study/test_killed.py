@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +15,7 @@ from search.study.open_study import StudySpec, open_study
 from search.study.storage.database import Database, sqlite_url
 from search.study.study import SearchStudy
 from tests.processes import child, said
-from tests.search.conftest import WORK, Watcher, on_every_database
-
-RunTrial = Callable[[SearchStudy, list[float]], int]
+from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
 
 # argv: the database, the folder, what to do, and before which write to be killed (from 1; 0: at the end)
 DRIVER = """

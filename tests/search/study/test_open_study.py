@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,11 +12,9 @@ import pytest
 from search.command.settings import PRUNERS, SAMPLERS, PrunerName, SamplerName
 from search.study.open_study import StudySpec, open_study
 from search.study.storage.database import Database, sqlite_url
-from search.study.study import SearchStudy
 from search.worker.faults import StorageError
-from tests.search.conftest import Watcher, fixed_settings, on_every_database
+from tests.search.conftest import RunTrial, Watcher, fixed_settings, on_every_database
 
-RunTrial = Callable[[SearchStudy, list[float]], int]
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="Optuna's GP sampler needs torch: the extra `gp`")
 SAMPLER_PARAMETERS = [pytest.param(name, marks=needs_torch if name == "gp" else ()) for name in SAMPLERS]
 

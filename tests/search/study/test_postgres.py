@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,14 +23,13 @@ from search.places.in_process import InProcess
 from search.study.open_study import StudySpec, open_study
 from search.study.storage.database import Database
 from search.study.storage.lock import StudyLock
-from search.study.study import SearchStudy
 from search.worker.assignment import TrialPlan
 from search.worker.checkpoints import CheckpointStore
 from search.worker.faults import Cause, Fault, StorageError, StudyBusy
-from tests.search.conftest import WORK, Watcher, fixed_settings
+from tests.search.conftest import WORK, RunTrial, Watcher, fixed_settings
 from tests.search.postgres import Server, fresh_database, stoppable_server
+from tests.search.study.test_lock import take
 
-RunTrial = Callable[[SearchStudy, list[float]], int]
 pytestmark = pytest.mark.postgres
 
 
@@ -52,11 +51,6 @@ def postgres(stoppable: Server) -> Iterator[Server]:
 def spec_there(spec: StudySpec, postgres: Server) -> StudySpec:
     database = Database(fresh_database(postgres.url), patience_seconds=10.0)
     return replace(spec, database=database, lock=StudyLock(database, "s"))
-
-
-def take(lock: StudyLock) -> None:
-    with lock.held():
-        pass
 
 
 def test_a_study_goes_on_after_the_server_was_restarted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import optuna
@@ -16,9 +15,8 @@ from search.study.attempts import END, Attempt
 from search.study.open_study import StudySpec, open_study
 from search.study.study import SearchStudy
 from search.worker.faults import RETRIES, Cause, Fault
-from tests.search.conftest import WORK, Watcher, on_every_database
+from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
 
-RunTrial = Callable[[SearchStudy, list[float]], int]
 LIMITED = [cause for cause, limit in RETRIES.items() if limit is not None]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import optuna
@@ -13,9 +12,8 @@ from search.study.open_study import StudySpec, open_study
 from search.study.space import Space
 from search.study.study import SearchStudy
 from search.worker.faults import Cause, Fault, SearchBroken
-from tests.search.conftest import WORK, Watcher, on_every_database
+from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
 
-RunTrial = Callable[[SearchStudy, list[float]], int]
 RAISED = Fault(Cause.RAISED, "ValueError: no")
 pytestmark = on_every_database
 

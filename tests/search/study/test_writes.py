@@ -16,9 +16,8 @@ from search.study.attempts import End
 from search.study.open_study import StudySpec, open_study
 from search.study.storage.durable import Durable
 from search.study.study import SearchStudy
-from tests.search.conftest import WORK, Watcher, on_every_database
+from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
 
-RunTrial = Callable[[SearchStudy, list[float]], int]
 pytestmark = on_every_database
 
 
