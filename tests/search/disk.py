@@ -14,12 +14,12 @@ import pytest
 
 
 @contextmanager
-def mounted_disk(folder: Path) -> Iterator[None]:
-    """A disk of a megabyte at `folder`, in memory, during the body; the test is skipped where none may be mounted."""
+def mounted_disk(folder: Path, size: str = "1m") -> Iterator[None]:
+    """A disk of a size at `folder`, in memory, during the body; the test is skipped where none may be mounted."""
     mount = shutil.which("mount")
     if mount is None or os.geteuid() != 0:
         pytest.skip("a full or a read-only disk is a tmpfs, and only root may mount one")
-    mounted = _mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder))
+    mounted = _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
     if mounted.returncode:
         pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
     try:

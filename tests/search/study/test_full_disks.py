@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ import pytest
 from search.run import main
 from search.study.storage.database import sqlite_url
 from tests.search.command import SMALL, Command, results, resume_arguments, started, stored_trials
-from tests.search.disk import fill, make_read_only
+from tests.search.disk import fill, make_read_only, mounted_disk
 
 pytestmark = pytest.mark.slow
 
@@ -23,12 +22,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 200 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"a full or read-only disk is a tmpfs, and only root may mount one: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)  # noqa: S607 - wherever it is
+    with mounted_disk(folder, "200m"):
+        yield folder
 
 
 def test_a_disk_that_fills_up_ends_the_search_with_4_and_it_goes_on_once_there_is_room(
