@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from benchmarks.contenders.points import Silent
 from benchmarks.record import save, table
 from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.data.published import find_source
 from fashion_model.data.splits import load_training
-from reports.records import Counts, TrialRecord
+from fashion_model.task import FASHION_MNIST
+from reports.records import TrialRecord
 from search.command.settings import Settings
 from search.places.ray.place import OnRay
-from search.study.open_study import FixedSettings, StudySpec, open_study
+from search.study.open_study import StudySpec, open_study
 from search.study.storage.database import Database, sqlite_url
 from search.study.storage.lock import StudyLock
 from search.worker.assignment import TrialPlan
@@ -47,19 +49,13 @@ class Sample:
 
 
 @dataclass(slots=True)
-class Watch:
+class Watch(Silent):
     """An observer of the study that looks at the worker after each trial."""
 
     samples: list[Sample] = field(default_factory=list)
     workers: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
     _start: float = field(default_factory=time.monotonic)
-
-    def changed(self, counts: Counts) -> None:
-        """Nothing to see: a trial is under way."""
-
-    def reported(self, number: int, epoch: int) -> None:
-        """Nothing to see: a trial is under way."""
 
     def starts_again(self, record: TrialRecord) -> None:
         """It counts as a failure here."""
@@ -97,17 +93,9 @@ class Result:
 def measure(trials: int, folder: Path) -> Result:
     """Run so many trials through one worker."""
     watch, splits = Watch(), load_training(find_source(), seed=0, size=_IMAGES)
-    database = Database(sqlite_url(folder / "study.db"))
-    fixed = FixedSettings.of(Settings(name="memory", epochs=1), splits.sha256)
-    spec = StudySpec(
-        name="memory",
-        database=database,
-        folder=folder,
-        lock=StudyLock(database, "memory"),
-        fixed=fixed,
-        sampler="random",
-        pruner="none",
-    )
+    settings = Settings(name="memory", epochs=1, sampler="random", pruner="none", start_with="reference")
+    lock = StudyLock(Database(sqlite_url(folder / "study.db")), "memory")
+    spec = StudySpec.of(settings, lock, folder, splits.sha256, FASHION_MNIST)
     with connected("local"):
         place = OnRay(TrialResources(cpus=_CORES, gpus=0.0), 1, CheckpointStore(str(folder)), worker_bytes=_NEVER)
         place.run_trials(open_study(spec, watch), splits, TrialPlan(trials=trials, epochs=1, seed=0))

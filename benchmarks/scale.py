@@ -26,10 +26,11 @@ import numpy as np
 from ray.cluster_utils import Cluster
 
 from benchmarks import idle_worker, record
+from benchmarks.contenders.points import Silent
 from cluster.connect import connected
 from cluster.resources import TrialResources
 from fashion_model.data.splits import Split, TrainingSplits
-from reports.records import Counts, TrialRecord
+from reports.records import TrialRecord
 from search.command.settings import Settings
 from search.places.ray.place import OnRay
 from search.study.open_study import FixedSettings, StudySpec, open_study
@@ -114,7 +115,7 @@ class Scale:
     marks: tuple[Mark, ...]
 
 
-class Meter:
+class Meter(Silent):
     """Watches a study, whose database is in `folder`, and times its calls."""
 
     def __init__(self, folder: Path) -> None:
@@ -128,15 +129,6 @@ class Meter:
         """Time the calls of this study from now on."""
         for name in _CALLS:
             setattr(study, name, self._timed(name, getattr(study, name)))
-
-    def changed(self, counts: Counts) -> None:
-        """Nothing."""
-
-    def reported(self, number: int, epoch: int) -> None:
-        """Nothing."""
-
-    def starts_again(self, record: TrialRecord) -> None:
-        """Nothing."""
 
     def ended(self, record: TrialRecord) -> None:
         """Note when the trial ended, and where the search stands at the marks."""
