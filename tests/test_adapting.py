@@ -131,9 +131,7 @@ def test_another_network_is_built_and_counted(copy: Path) -> None:
     assert parameters == counted
 
 
-def test_a_section_is_a_folder_and_two_lines_and_is_on_the_page_and_in_the_numbers(
-    copy: Path,
-) -> None:
+def test_a_section_is_a_folder_and_a_change_of_page_py_and_is_on_the_page_and_in_the_numbers(copy: Path) -> None:
     changed = apply("Another section of the report", copy)
     assert [name for name in changed if not name.startswith("reports/sections/hardest/")] == ["reports/page.py"]
     never_right = json.loads(ran(copy, REPORTED, str(ROOT)))

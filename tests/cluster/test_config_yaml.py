@@ -1,4 +1,4 @@
-"""What cluster/config.yaml promises beyond what cluster.check.examine asks of every file: versions, safety, set-up."""
+"""What cluster/config.yaml promises, read off the file itself: versions, safety, set-up."""
 
 import re
 from pathlib import Path

@@ -66,7 +66,7 @@ def test_one_is_no_plural(number: int, said: str) -> None:
     assert (counted(number, "trial"), counted(float(number), "trial")) == (said, said)
 
 
-def test_the_defaults_are_the_documented_ones() -> None:
+def test_the_defaults() -> None:
     settings = Settings(name="n")
     assert (settings.trials, settings.epochs, settings.finalists, settings.retrain_seeds) == (50, 10, 3, 5)
     assert (settings.sampler, settings.pruner, settings.seed) == ("tpe", "halving", 0)
