@@ -221,7 +221,7 @@ def test_what_cannot_be_shown_is_refused(
 def test_a_run_that_cannot_be_read_hides_no_other(
     folder: Path, run_trial: RunTrial, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_trial(open_study(spec_in(Database(sqlite_url(folder / "study.db")), folder), Watcher()), [0.5, 0.8])
+    run_trial(open_study(study_in(folder, Database(sqlite_url(folder / "study.db"))), Watcher()), [0.5, 0.8])
     for name, storage in (
         ("hidden", "postgresql://me:***@host/db"),
         ("token", "sqlite:///x.db?token=***"),
