@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from pyarrow import fs
@@ -42,13 +43,12 @@ class CheckpointStore:
 
     def of(self, key: str) -> StoredCheckpoints:
         """The checkpoints of one training."""
-        system, path = self._located()
-        return StoredCheckpoints(system, f"{path}/{key}")
+        return StoredCheckpoints(self, key)
 
     def remove(self, key: str = "") -> None:
         """Delete the checkpoints of one training, or of all. What cannot be deleted stays, which does no harm."""
         with suppress(OSError):
-            system, path = self._located()
+            system, path = self.located()
             system.delete_dir(f"{path}/{key}" if key else path)
 
     def require_writable(self) -> None:
@@ -89,16 +89,26 @@ class CheckpointStore:
         """The newest epoch that is kept of each training, by its key."""
         newest: dict[str, int] = {}
         with suppress(OSError, ValueError):
-            system, path = self._located()
+            system, path = self.located()
             for found in system.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True)):
                 if name := _NAME.fullmatch(found.base_name):
                     key = found.path.rsplit("/", 2)[-2]
                     newest[key] = max(newest.get(key, 0), int(name[1]))
         return newest
 
+    def located(self) -> tuple[fs.FileSystem, str]:
+        """The file system, and the folder in it.
+
+        Raises:
+            OSError: when the network does not say where a bucket is.
+            ValueError: when Arrow does not know the URI.
+        """
+        system, path = fs.FileSystem.from_uri(self.root) if "://" in self.root else (fs.LocalFileSystem(), self.root)
+        return system, f"{path.rstrip('/')}/{self.folder}"
+
     def _found(self) -> str:
         try:
-            system, path = self._located()
+            system, path = self.located()
             with system.open_input_file(f"{path}/{_MARK}") as file:
                 return bytes(file.readall()).decode(errors="replace")
         except (OSError, ValueError) as error:
@@ -108,7 +118,7 @@ class CheckpointStore:
     def _writable(self) -> Iterator[tuple[fs.FileSystem, str]]:
         """The folder, made if need be, for the body to write into; what fails there is a StorageError."""
         try:
-            system, path = self._located()
+            system, path = self.located()
             system.create_dir(path, recursive=True)
             yield system, path
         except (OSError, ValueError) as error:
@@ -116,19 +126,23 @@ class CheckpointStore:
                 f"Checkpoints must be writable. Received: {self.root}: {first_line(error)}. Check --storage-path."
             ) from error
 
-    def _located(self) -> tuple[fs.FileSystem, str]:
-        system, path = fs.FileSystem.from_uri(self.root) if "://" in self.root else (fs.LocalFileSystem(), self.root)
-        return system, f"{path.rstrip('/')}/{self.folder}"
-
 
 class StoredCheckpoints:
     """The states of one training; see fashion_model.training.checkpoint.Checkpoints. `notes` says what went wrong."""
 
-    def __init__(self, system: fs.FileSystem, folder: str) -> None:
-        self._system, self._folder = system, folder
+    def __init__(self, store: CheckpointStore, key: str) -> None:
+        self._store, self._key = store, key
         self._loaded: int | None = None
         self._discarded: set[int] = set()  # one in a folder that cannot be written stays there
         self.notes: list[str] = []
+
+    @cached_property
+    def _system(self) -> fs.FileSystem:  # not in __init__: for S3, Arrow asks the network where the bucket is
+        return self._store.located()[0]
+
+    @cached_property
+    def _folder(self) -> str:
+        return f"{self._store.located()[1]}/{self._key}"
 
     def load(self) -> bytes | None:
         """The newest state that can be read and was not discarded."""
@@ -152,8 +166,8 @@ class StoredCheckpoints:
 
     def save(self, epoch: int, state: bytes) -> None:
         """Keep the state after `epoch`, and the one before it."""
-        part = f"{self._folder}/.epoch-{epoch:04d}.part"
         try:
+            part = f"{self._folder}/.epoch-{epoch:04d}.part"
             self._system.create_dir(self._folder, recursive=True)
             with self._system.open_output_stream(part) as file:
                 file.write(state)
@@ -164,7 +178,7 @@ class StoredCheckpoints:
         except OSError as error:
             self._note("checkpoint not written", error)
             with suppress(OSError):  # a part of one only takes up space, of which there may be too little
-                self._system.delete_file(part)
+                self._system.delete_file(f"{self._folder}/.epoch-{epoch:04d}.part")
 
     def write_memory(self, held_bytes: int) -> None:
         """Keep how much memory the training's process holds, which may explain why its worker was ended."""

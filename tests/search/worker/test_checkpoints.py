@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from pyarrow import fs
 
 from search.worker import checkpoints
 from search.worker.checkpoints import CheckpointStore
@@ -119,6 +121,28 @@ def test_a_place_that_cannot_be_written_later_leaves_a_note_and_no_error(tmp_pat
     assert checkpoints.note().startswith("checkpoint not written: ")
     assert checkpoints.note().count("checkpoint not written") == 1  # told once, not once an epoch
     CheckpointStore(str(tmp_path / "a-file")).remove("a")
+
+
+def test_a_place_that_the_network_does_not_show_at_first_costs_states_and_no_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Arrow does it for a bucket without a region."""
+
+    def unreachable(uri: str) -> None:
+        raise OSError(f"no route to {uri}")
+
+    with monkeypatch.context() as network:
+        network.setattr(fs, "FileSystem", SimpleNamespace(from_uri=unreachable))
+        store = CheckpointStore(f"file://{tmp_path}/there")
+        stored = store.of("a")
+        stored.save(1, b"state 1")
+        stored.write_memory(10**9)
+        assert (stored.load(), stored.read_memory()) == (None, 0)
+        store.remove("a")
+    stored.save(2, b"state 2")
+    assert stored.load() == b"state 2"
+    why = f"no route to file://{tmp_path}/there"
+    assert stored.note() == f"checkpoint not written: {why}; checkpoints not listed: {why}"
 
 
 def test_on_a_full_disk_the_states_before_stay_and_no_part_takes_up_space(small_disk: Path) -> None:
