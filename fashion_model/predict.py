@@ -40,7 +40,7 @@ def read_images(path: Path, shape: tuple[int, int, int]) -> Array:
         content = path.read_bytes()
         content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
         images = _of_png(content, shape[2]) if content[:4] == b"\x89PNG" else _of_idx(content)
-    except (OSError, EOFError, ValueError) as error:
+    except Exception as error:  # whatever the parts of a damaged file lead to
         remedy = "Save it as PNG of 8 bits, or as IDX."
         raise DataError(f"{path} must be a readable PNG or IDX file. Received: {error}. {remedy}") from error
     accepted = (shape, shape[:2]) if shape[2] == 1 else (shape,)

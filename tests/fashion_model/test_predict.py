@@ -1,6 +1,7 @@
 """`python -m fashion_model.predict`: files in, class and probability out; what would give wrong classes is refused."""
 
 import gzip
+import io
 import json
 from pathlib import Path
 
@@ -23,6 +24,16 @@ _TYPES = {"uint8": 0x08, "float32": 0x0D, "float64": 0x0E}
 def idx(images: npt.NDArray[np.generic]) -> bytes:
     header = bytes([0, 0, _TYPES[images.dtype.name], images.ndim]) + np.array(images.shape, ">u4").tobytes()
     return header + images.astype(images.dtype.newbyteorder(">")).tobytes()
+
+
+def png(images: npt.NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(images).save(file, "PNG")
+    return file.getvalue()
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (300, 300), np.uint8)  # more than one piece of a PNG holds
+ZIPPED = gzip.compress(idx(NOISE[np.newaxis]), mtime=0)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +106,9 @@ def test_images_that_are_not_from_0_to_255_are_refused(
         (b"\0\0\x08\x01\0\0\0\x02ab", "bytes 00 00 08 01"),  # labels
         (idx(np.zeros((2, 28, 28), np.uint8))[:-5], "cannot reshape"),
         (gzip.compress(idx(np.zeros((2, 28, 28), np.uint8)), mtime=0)[:-9], "end-of-stream"),
+        (ZIPPED[:10] + b"\xff" + ZIPPED[11:], "invalid block type"),  # the first byte after gzip's header
         (b"\x89PNG\r\n\x1a\nnothing", "cannot identify"),
+        (b"ID\0T".join(png(NOISE).rsplit(b"IDAT", 1)), "broken PNG file"),
     ],
 )
 def test_a_file_that_is_neither_png_nor_idx_is_refused(content: bytes, received: str, tmp_path: Path) -> None:
