@@ -85,7 +85,7 @@ def _lines(path: Path, probabilities: Array, names: list[str]) -> Iterator[str]:
 
 def _class_names(model: Path, count: int) -> list[str]:
     """Those of best.json in the run folder or beside the model, else numbers."""
-    for folder in (model.resolve().parent, model.resolve().parents[1]):
+    for folder in model.resolve().parents[:2]:
         if (folder / "best.json").is_file():
             names = json.loads((folder / "best.json").read_text(encoding="utf-8"))["task"]["class_names"]
             return [str(name) for name in names]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from fashion_model import predict
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import DataError, TrainingSplits
 from fashion_model.model import build_model, model_file
@@ -75,6 +76,10 @@ def test_without_best_json_a_class_is_its_number(
     Image.fromarray(tiny_splits.validation.images[0]).save(image)
     assert main([str(model), str(image)]) == 0
     assert capsys.readouterr().out.split("\t")[1] == str(np.load(run_dir / "probabilities.npy")[0].argmax())
+
+
+def test_a_model_in_the_root_folder_has_one_place_for_names_and_not_two() -> None:
+    assert predict._class_names(Path("/best.keras"), 3) == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(
