@@ -14,7 +14,6 @@ import io
 import json
 import math
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,15 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 4
     names = _class_names(given.model, model.output_shape[-1])
     for path, images in files.items():
-        for line in _lines(path, model.predict(images, verbose=0), names):
-            print(line)
+        probabilities = model.predict(images, verbose=0)
+        for index, row in enumerate(probabilities):
+            image = str(path) if len(probabilities) == 1 else f"{path}[{index}]"
+            print(f"{image}\t{names[row.argmax()]}\t{row.max():.4f}")
     return 0
-
-
-def _lines(path: Path, probabilities: Array, names: list[str]) -> Iterator[str]:
-    for index, row in enumerate(probabilities):
-        image = str(path) if len(probabilities) == 1 else f"{path}[{index}]"
-        yield f"{image}\t{names[row.argmax()]}\t{row.max():.4f}"
 
 
 def _class_names(model: Path, count: int) -> list[str]:
