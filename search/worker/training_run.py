@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -75,8 +75,13 @@ class TrainingRun:
         Raises:
             TrialFailed: when a loss is no longer a finite number, or the training raises.
         """
-        with _failing_as_a_trial(), self._checkpoints:
-            yield from self._train(images)
+        with _failing_as_a_trial():
+            with self._checkpoints:
+                for report in self._train(images):
+                    if report.is_last:
+                        break
+                    yield report
+            yield replace(report, work=self.work())  # with what the last write noted
 
     def score(self, images: Images) -> FinishedTraining:
         """The trained model on the images held out. To be called once, after the last report.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,8 +18,10 @@ from fashion_model.data.splits import Split, TrainingSplits
 from search.places.in_process import InProcess
 from search.study.open_study import StudySpec, open_study
 from search.study.study import SearchStudy
+from search.worker import training_run
 from search.worker.assignment import Assignment, Candidate, TrialPlan, describe, trial_key
-from search.worker.checkpoints import CheckpointStore
+from search.worker.background import BackgroundCheckpoints
+from search.worker.checkpoints import CheckpointStore, StoredCheckpoints
 from search.worker.faults import Cause, Fault, TrialFailed
 from search.worker.training_run import FinishedTraining, Images, TrainingRun, train_to_the_end
 
@@ -100,6 +104,30 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_gone_on_from
     assert list(islice(epochs_of(again, images), 3)) == values
     assert re.match(r"checkpoint after epoch 3 discarded: A state must begin with the SHA-256", again.work().note)
     assert file.with_suffix(".damaged").read_bytes() == state
+
+
+def test_the_last_report_tells_of_a_write_that_hangs_and_what_waited_behind_it_is_never_written(
+    images: Images, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quickly_given_up = partial(BackgroundCheckpoints, grace_seconds=0.01, patience_seconds=0.1)
+    monkeypatch.setattr(training_run, "BackgroundCheckpoints", quickly_given_up)
+    opened, written = threading.Event(), list[int]()
+
+    def save(self: StoredCheckpoints, epoch: int, state: bytes) -> None:
+        assert opened.wait(60)
+        written.append(epoch)
+
+    monkeypatch.setattr(StoredCheckpoints, "save", save)
+    reports = start(SMALL, store, epochs=3).reports(images)
+    told = list(islice(reports, 3))
+    reports.close()  # as Ray Tune does when it has the last one
+    opened.set()
+    for thread in threading.enumerate():
+        if thread.name == "checkpoints":
+            thread.join(60)
+    assert [report.epoch for report in told] == [1, 2, 3]
+    assert [report.work.note for report in told] == ["", "", "checkpoint not written within 0.1 s"]
+    assert written == [1]
 
 
 def test_a_loss_that_is_no_number_fails_the_trial_with_the_epoch(images: Images, store: CheckpointStore) -> None:
