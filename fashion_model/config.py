@@ -1,7 +1,7 @@
 """One point of the model's space: what is built and how it is trained.
 
 `TrainConfig` describes network, optimizer and training recipe completely, except for the number of epochs and the seed,
-which the caller of `train` gives. `REFERENCE` is the documented model. Every rule is checked on construction, but for
+which `Budget` gives. `REFERENCE` is the documented model. Every rule is checked on construction, but for
 one that depends on the images: network.py refuses a network whose feature map would vanish.
 """
 

@@ -26,16 +26,18 @@ from fashion_model.data.splits import Split
 from fashion_model.model import build_model, load_model, model_file
 from fashion_model.network import network_of
 from fashion_model.task import FASHION_MNIST
-from fashion_model.training.training import Budget, evaluate, train
+from fashion_model.training.training import Budget, Training
 
 config = TrainConfig(**json.loads(sys.argv[1]))
 images = np.random.default_rng(0).integers(0, 256, (60, 28, 28), dtype=np.uint8)
 split = Split(images, (np.arange(60) % 10).astype(np.uint8))
-model, _ = train(config, split, split, Budget(epochs=1, seed=0))
+training = Training(config, split, Budget(epochs=1, seed=0))
+list(training.run(split))
+model = training.model
 path = Path("model.keras")
 path.write_bytes(model_file(model))
 again = load_model(path, hashlib.sha256(path.read_bytes()).hexdigest())
-assert np.array_equal(evaluate(model, split).probabilities, again.predict(images, batch_size=500, verbose=0))
+assert np.array_equal(training.evaluate(split).probabilities, again.predict(images, batch_size=500, verbose=0))
 reference = build_model(REFERENCE, FASHION_MNIST)
 print(model.count_params(), network_of(config, FASHION_MNIST).parameters, reference.count_params())
 """

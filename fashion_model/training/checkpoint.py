@@ -12,7 +12,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,26 +30,6 @@ Layout = dict[str, tuple[tuple[int, ...], str]]
 
 class CheckpointError(ValueError):
     """A state that this training cannot go on from. The message: the rule, the value received, the remedy."""
-
-
-class Checkpoints(Protocol):
-    """Where the states of one training are kept."""
-
-    def load(self) -> bytes | None:
-        """The newest state that was not discarded; None if there is none."""
-
-    def save(self, epoch: int, state: bytes) -> None:
-        """Keep the state after `epoch` (from 1)."""
-
-    def discard(self, reason: str) -> None:
-        """Note that the state that `load` returned last cannot be used. `load` does not return it again."""
-
-
-class Resumable(Protocol):
-    """A training that a state can be restored into."""
-
-    def restore(self, state: bytes) -> None:
-        """Go on from `state`. Where that raises CheckpointError, the training is as it was before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -154,17 +134,6 @@ class Snapshot:
                     f"A state must hold {name} as {_described(own.get(name))}. "
                     f"Received: {_described(received.get(name))}. {_REMEDY}"
                 )
-
-
-def resume(training: Resumable, checkpoints: Checkpoints) -> None:
-    """Restore the newest state that can be used, and discard newer ones. Without any, `training` stays as it is."""
-    while (state := checkpoints.load()) is not None:
-        try:
-            training.restore(state)
-        except CheckpointError as error:
-            checkpoints.discard(str(error))
-        else:
-            return
 
 
 def _described(entry: tuple[tuple[int, ...], str] | None) -> str:

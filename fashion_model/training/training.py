@@ -13,7 +13,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Final
 
 import keras
@@ -24,12 +24,12 @@ import tensorflow as tf
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import Split
 from fashion_model.model import build_model
-from fashion_model.training.checkpoint import Checkpoints, Snapshot, resume
+from fashion_model.training.checkpoint import Snapshot
 from fashion_model.training.data import TrainingData
 from fashion_model.training.devices import Device, prepare_device
-from fashion_model.training.epoch import Learner, predicted, program_of
+from fashion_model.training.epoch import Learner, program_of
 from fashion_model.training.internals import forget_gradients
-from fashion_model.training.result import EpochResult, TrainResult
+from fashion_model.training.result import EpochResult
 
 _BATCH_TO_PREDICT: Final = 500
 
@@ -112,7 +112,7 @@ class Training:
     def evaluate(self, split: Split) -> Evaluation:
         """The network on `split`."""
         self._load_to_validate()
-        return _evaluation(self._program.predict, split)
+        return evaluation(self._program.predict, split)
 
     def state(self) -> bytes:
         """Everything that the epochs to come depend on: variables, results, seconds."""
@@ -190,43 +190,8 @@ class _Clock:
         )
 
 
-def train(
-    config: TrainConfig,
-    split: Split,
-    validation: Split | None,
-    budget: Budget,
-    on_epoch: Callable[[EpochResult], None] = lambda result: None,
-    checkpoints: Checkpoints | None = None,
-) -> tuple[keras.Model, TrainResult]:
-    """Train to the end of the budget, calling `on_epoch` after each epoch. Returns the model and its record.
-
-    With `checkpoints`, goes on from the newest usable state, and saves one after each epoch but the last, once
-    `on_epoch` has returned. The record is of all epochs; `on_epoch` is called for those trained here, so an epoch
-    that another process trained and could not save is reported again.
-    """
-    training = Training(config, split, budget)
-    if checkpoints is not None:
-        resume(training, checkpoints)
-    for epoch in training.run(validation):
-        on_epoch(epoch)
-        if checkpoints is not None and epoch.epoch < budget.epochs:
-            checkpoints.save(epoch.epoch, training.state())
-    return training.model, TrainResult(
-        seed=budget.seed,
-        epochs=training.results,
-        parameters=training.parameters,
-        seconds=training.seconds,
-        cpu_seconds=training.cpu_seconds,
-    )
-
-
-def evaluate(model: keras.Model, split: Split) -> Evaluation:
-    """Loss, accuracy and per-image probabilities of `model` on `split`, in the split's order."""
-    return _evaluation(tf.function(partial(predicted, model), autograph=False), split)
-
-
-def _evaluation(predict: Callable[[Any], Any], split: Split) -> Evaluation:
-    """In batches of one size: the last one is filled up, so that nothing is compiled for it."""
+def evaluation(predict: Callable[[Any], Any], split: Split) -> Evaluation:
+    """What `predict` makes of `split`, in batches of one size: the last is filled up, which saves compiling for it."""
     size = min(_BATCH_TO_PREDICT, len(split))
     rows = np.minimum(np.arange(-(-len(split) // size) * size), len(split) - 1).reshape(-1, size)
     batches = [predict(tf.constant(split.images[batch])) for batch in rows]  # on a GPU, all are under way at once

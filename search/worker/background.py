@@ -8,22 +8,13 @@ from __future__ import annotations
 
 import threading
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
-from fashion_model.training.checkpoint import Checkpoints
+from search.worker.checkpoints import StoredCheckpoints
 
 # A state on a local disk is written in 4 to 8 ms: waited for, it is safe before the next epoch begins, as ever.
 _GRACE_SECONDS: Final = 0.1
 _PATIENCE_SECONDS: Final = 60.0  # for the last write of a training; a store that hangs must not keep the worker
-
-
-class NotedCheckpoints(Checkpoints, Protocol):
-    """Checkpoints that say what went wrong."""
-
-    notes: list[str]
-
-    def note(self) -> str:
-        """All of it in one line."""
 
 
 class BackgroundCheckpoints:
@@ -36,7 +27,7 @@ class BackgroundCheckpoints:
 
     def __init__(
         self,
-        stored: NotedCheckpoints,
+        stored: StoredCheckpoints,
         grace_seconds: float = _GRACE_SECONDS,
         patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
@@ -58,14 +49,6 @@ class BackgroundCheckpoints:
         if not self._idle.wait(self._patience):
             self._stored.notes.append(f"checkpoint not written within {self._patience:g} s")
 
-    def load(self) -> bytes | None:
-        """The newest state that was not discarded. To be called before anything is saved."""
-        return self._stored.load()
-
-    def discard(self, reason: str) -> None:
-        """Have the state that `load` returned last never returned again."""
-        self._stored.discard(reason)
-
     def save(self, epoch: int, state: bytes) -> None:
         """Have the state written. Raises what an earlier write raised, if it was no fault of the store's."""
         if self._error is not None:
@@ -77,10 +60,6 @@ class BackgroundCheckpoints:
             else:
                 self._waiting = epoch, state
         self._idle.wait(self._grace)
-
-    def note(self) -> str:
-        """All that went wrong so far, in one line; mostly empty."""
-        return self._stored.note()
 
     def _write(self, epoch: int, state: bytes) -> None:
         """Write this state, and then the one that waits, until none does."""

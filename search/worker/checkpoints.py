@@ -128,7 +128,7 @@ class CheckpointStore:
 
 
 class StoredCheckpoints:
-    """The states of one training; see fashion_model.training.checkpoint.Checkpoints. `notes` says what went wrong."""
+    """The states of one training. `notes` says what went wrong."""
 
     def __init__(self, store: CheckpointStore, key: str) -> None:
         self._store, self._key = store, key

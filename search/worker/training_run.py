@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fashion_model.data.splits import Split
-from fashion_model.training.checkpoint import resume
+from fashion_model.training.checkpoint import CheckpointError
 from fashion_model.training.result import EpochResult, TrainResult
 from reports.records import Work
 from search.worker.assignment import Assignment, Report, process_name
@@ -64,7 +64,8 @@ class TrainingRun:
 
     def __init__(self, assignment: Assignment, store: CheckpointStore) -> None:
         self.assignment = assignment
-        self._checkpoints = BackgroundCheckpoints(store.of(assignment.key))
+        self._stored = store.of(assignment.key)
+        self._checkpoints = BackgroundCheckpoints(self._stored)
         self._epochs: list[EpochResult] = []  # of this attempt
         self._started = datetime.now(UTC)
         self._wall, self._cpu = time.perf_counter(), time.process_time()
@@ -99,7 +100,7 @@ class TrainingRun:
             started=self._started.isoformat(timespec="milliseconds"),
             seconds=self.seconds(),
             cpu_seconds=time.process_time() - self._cpu,
-            note=self._checkpoints.note(),
+            note=self._stored.note(),
             trained_epochs=len(self._epochs),
             train_seconds=sum(each.train_seconds for each in self._epochs),
             compile_seconds=sum(each.compile_seconds for each in self._epochs),
@@ -119,7 +120,12 @@ class TrainingRun:
 
         terms = self.assignment
         training = self._training = Training(terms.config, images.train, Budget(terms.epochs, terms.seed))
-        resume(training, self._checkpoints)
+        while (state := self._stored.load()) is not None:  # the newest that can be used
+            try:
+                training.restore(state)
+                break
+            except CheckpointError as error:
+                self._stored.discard(str(error))
         for result in training.results:
             yield self._report(result)
         for result in training.run(images.held_out if terms.validates else None):

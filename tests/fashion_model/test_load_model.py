@@ -14,7 +14,8 @@ from fashion_model.config import REFERENCE
 from fashion_model.data.splits import Split
 from fashion_model.model import ModelFileError, build_model, load_model, model_file
 from fashion_model.task import FASHION_MNIST
-from fashion_model.training.training import evaluate
+
+from ..trainings import evaluate
 
 
 def sha256_of(path: Path) -> str:

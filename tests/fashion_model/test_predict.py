@@ -16,7 +16,9 @@ from fashion_model.data.splits import DataError, TrainingSplits
 from fashion_model.model import build_model, model_file
 from fashion_model.predict import main, read_images
 from fashion_model.task import FASHION_MNIST
-from fashion_model.training.training import Budget, evaluate, train
+from fashion_model.training.training import Budget
+
+from ..trainings import evaluate, train
 
 SHAPE = (28, 28, 1)
 _TYPES = {"uint8": 0x08, "float32": 0x0D, "float64": 0x0E}

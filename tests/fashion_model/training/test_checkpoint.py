@@ -1,10 +1,10 @@
-"""Whatever is not a state of this very training is refused, with rule, value and remedy; `resume` takes the next."""
+"""Whatever is not a state of this very training is refused, with rule, value and remedy."""
 
 import hashlib
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -12,29 +12,11 @@ import pytest
 
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import Split
-from fashion_model.training.checkpoint import CheckpointError, Snapshot, resume
+from fashion_model.training.checkpoint import CheckpointError, Snapshot
 from fashion_model.training.result import EpochResult
 from fashion_model.training.training import Budget, Training
 
 BUDGET = Budget(epochs=3, seed=7)
-
-
-@dataclass
-class InMemory:
-    """Checkpoints as a list, the newest last."""
-
-    states: list[bytes]
-    reasons: list[str] = field(default_factory=list)
-
-    def load(self) -> bytes | None:
-        return self.states[-1] if self.states else None
-
-    def save(self, epoch: int, state: bytes) -> None:
-        raise AssertionError("nothing is trained here")
-
-    def discard(self, reason: str) -> None:
-        self.reasons.append(reason)
-        self.states.pop()
 
 
 @pytest.fixture(scope="module")
@@ -215,29 +197,3 @@ def test_a_value_that_the_identity_does_not_know_is_another_training(state: byte
     snapshot = Snapshot.from_bytes(state)
     with pytest.raises(CheckpointError, match=r"Received: one with flavour='mild' \(here None\)\. Discard"):
         refusing.restore(replace(snapshot, identity={**snapshot.identity, "flavour": "mild"}).to_bytes())
-
-
-def test_resume_takes_the_newest_state_that_can_be_used(
-    after_one: Training, state: bytes, config: TrainConfig, tiny_split: Split
-) -> None:
-    checkpoints = InMemory([b"never looked at", state, flipped(state, 100), state[:100]])
-    training = Training(config, tiny_split, BUDGET)
-    resume(training, checkpoints)
-    assert training.results == after_one.results
-    assert checkpoints.states == [b"never looked at", state]
-    received = [reason.partition("Received: ")[2].split(",")[0] for reason in checkpoints.reasons]
-    assert received == ["100 bytes", f"{len(state):,} bytes".split(",")[0]]
-
-
-def test_resume_without_a_usable_state_starts_from_the_beginning(
-    state: bytes, config: TrainConfig, tiny_split: Split
-) -> None:
-    checkpoints = InMemory([state, state[:100]])
-    training = Training(config, tiny_split, replace(BUDGET, seed=8))
-    resume(training, checkpoints)
-    assert training.results == ()
-    assert checkpoints.states == []
-    assert [reason.split(".")[0] for reason in checkpoints.reasons] == [
-        "A state must begin with the SHA-256 of the rest of it",
-        "A state must be of the same training",
-    ]

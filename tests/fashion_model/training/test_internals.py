@@ -13,7 +13,9 @@ from tensorflow.python.framework import ops
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import Split
 from fashion_model.training import internals
-from fashion_model.training.training import Budget, train
+from fashion_model.training.training import Budget
+
+from ...trainings import train
 
 SILU = {"activation": "silu", "conv_blocks": 1, "base_filters": 2, "dense_units": 4}
 

@@ -4,11 +4,10 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -18,7 +17,7 @@ from fashion_model.data.splits import TrainingSplits
 from fashion_model.training.checkpoint import CheckpointError, Snapshot
 from fashion_model.training.devices import Device
 from fashion_model.training.result import EpochResult
-from fashion_model.training.training import Budget, Training, train
+from fashion_model.training.training import Budget, Training
 
 ROOT = Path(__file__).resolve().parents[3]
 BUDGET = Budget(epochs=3, seed=7)
@@ -53,57 +52,31 @@ import tensorflow as tf
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import Split
 from fashion_model.training.devices import use_threads
-from fashion_model.training.training import Budget, train
-
-class InFolder:
-    folder = Path(sys.argv[3])
-    def load(self):
-        newest = max(self.folder.glob("*.state"), default=None)
-        return newest and newest.read_bytes()
-    def save(self, epoch, state):
-        (self.folder / f"{epoch}.state").write_bytes(state)
-    def discard(self, reason):
-        raise AssertionError(reason)
-
-def on_epoch(result):
-    trained.append(result.epoch)
-    if result.epoch == int(sys.argv[4]):
-        os.kill(os.getpid(), signal.SIGKILL)
+from fashion_model.training.training import Budget, Training
 
 use_threads(1)
 tf.config.experimental.enable_op_determinism()
 data = np.load(sys.argv[1])
 parts = [Split(data[f"arr_{first}"], data[f"arr_{first + 1}"]) for first in (0, 2)]
-trained = []
-config = TrainConfig.from_dict(json.loads(sys.argv[2]))
-model, result = train(config, *parts, Budget(epochs=4, seed=7), on_epoch, InFolder())
-every = [np.asarray(variable.numpy()) for variable in model.variables]
+folder, trained = Path(sys.argv[3]), []
+training = Training(TrainConfig.from_dict(json.loads(sys.argv[2])), parts[0], Budget(epochs=4, seed=7))
+if newest := max(folder.glob("*.state"), default=None):
+    training.restore(newest.read_bytes())
+for result in training.run(parts[1]):
+    trained.append(result.epoch)
+    if result.epoch == int(sys.argv[4]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if result.epoch < 4:
+        (folder / f"{result.epoch}.state").write_bytes(training.state())
+every = [np.asarray(variable.numpy()) for variable in training.model.variables]
 print(json.dumps({
     "trained": trained,
     "sha256": hashlib.sha256(b"".join(value.tobytes() for value in every)).hexdigest(),
-    "epochs": [{n: v for n, v in asdict(e).items() if "seconds" not in n} for e in result.epochs],
+    "epochs": [{n: v for n, v in asdict(e).items() if "seconds" not in n} for e in training.results],
 }))
 """
 
 Values = list[npt.NDArray[Any]]
-
-
-@dataclass
-class InMemory:
-    """Checkpoints as a list, the newest last; every one must be usable."""
-
-    states: list[bytes]
-    saved: list[int] = field(default_factory=list)
-
-    def load(self) -> bytes | None:
-        return self.states[-1] if self.states else None
-
-    def save(self, epoch: int, state: bytes) -> None:
-        self.saved.append(epoch)
-        self.states.append(state)
-
-    def discard(self, reason: str) -> None:
-        raise AssertionError(reason)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,11 +91,8 @@ class Ended:
 def values_of(training: Training) -> Values:
     """Every variable: weights, statistics, generators of random numbers, and all that the optimizer keeps; and those of
     the network that is handed back."""
-    return [*Snapshot.from_bytes(training.state()).arrays.values(), *variables_of(training.model)]
-
-
-def variables_of(model: keras.Model) -> Values:
-    return [np.array(variable.numpy()) for variable in model.variables]
+    handed_back = (np.array(variable.numpy()) for variable in training.model.variables)
+    return [*Snapshot.from_bytes(training.state()).arrays.values(), *handed_back]
 
 
 def same(one: Values, other: Values) -> bool:
@@ -170,24 +140,6 @@ def test_a_fresh_training_goes_on_from_a_state_with_the_same_bits(
     assert [result.epoch for result in fresh.run(tiny_splits.validation)] == [3]
     assert same(values_of(fresh), whole.values)
     assert without_seconds(fresh.results) == without_seconds(whole.training.results)
-
-
-@pytest.mark.slow
-def test_train_goes_on_from_a_checkpoint_and_saves_after_each_epoch_but_the_last(
-    whole: Ended, saving: Ended, config: TrainConfig, tiny_splits: TrainingSplits
-) -> None:
-    checkpoints, reported = InMemory(saving.states[:1]), list[int]()
-    model, result = train(
-        config,
-        tiny_splits.train,
-        tiny_splits.validation,
-        BUDGET,
-        lambda epoch: reported.append(epoch.epoch),
-        checkpoints,
-    )
-    assert (reported, checkpoints.saved) == ([2, 3], [2])
-    assert without_seconds(result.epochs) == without_seconds(whole.training.results)
-    assert same(variables_of(model), variables_of(whole.training.model))
 
 
 def test_what_is_restored_is_the_state_itself(saving: Ended, config: TrainConfig, tiny_splits: TrainingSplits) -> None:

@@ -1,4 +1,4 @@
-"""`train` learns, repeats itself bit for bit, and validates what it hands back; `evaluate` is plain arithmetic."""
+"""A training learns, repeats itself bit for bit, and validates what it hands back; evaluating is plain arithmetic."""
 
 import gc
 import hashlib
@@ -25,7 +25,9 @@ from fashion_model.training.data import TrainingData
 from fashion_model.training.devices import Device
 from fashion_model.training.epoch import Learner, batch_of
 from fashion_model.training.result import EpochResult, TrainResult
-from fashion_model.training.training import Budget, Training, evaluate, train
+from fashion_model.training.training import Budget, Training
+
+from ...trainings import evaluate, train
 
 ROOT = Path(__file__).resolve().parents[3]
 BUDGET = Budget(epochs=4, seed=7)
@@ -38,7 +40,8 @@ import hashlib, json, sys
 import numpy as np
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import Split
-from fashion_model.training.training import Budget, train
+from fashion_model.training.training import Budget
+from tests.trainings import train
 data = np.load(sys.argv[1])
 parts = [Split(data[f"arr_{first}"], data[f"arr_{first + 1}"]) for first in (0, 2)]
 model, _ = train(TrainConfig.from_dict(json.loads(sys.argv[2])), *parts, Budget(epochs=4, seed=7))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,33 +13,25 @@ import pytest
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import TrainingSplits
 from fashion_model.training.checkpoint import Snapshot
-from fashion_model.training.training import Budget, train
+from fashion_model.training.training import Budget
 from search.worker.background import BackgroundCheckpoints
-from search.worker.checkpoints import CheckpointStore
+from search.worker.checkpoints import CheckpointStore, StoredCheckpoints
+
+from ...trainings import train
 
 
-@dataclass
-class SlowStore:
+class SlowStore(StoredCheckpoints):
     """Each write waits for `open`; an object store may be as slow."""
 
-    open: threading.Event = field(default_factory=threading.Event)
-    writing: threading.Event = field(default_factory=threading.Event)
-    written: list[tuple[int, bytes]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    def load(self) -> bytes | None:
-        return self.written[-1][1] if self.written else None
+    def __init__(self) -> None:
+        super().__init__(CheckpointStore("nowhere"), "a")
+        self.open, self.writing = threading.Event(), threading.Event()
+        self.written: list[tuple[int, bytes]] = []
 
     def save(self, epoch: int, state: bytes) -> None:
         self.writing.set()
         assert self.open.wait(60)
         self.written.append((epoch, state))
-
-    def discard(self, reason: str) -> None:
-        raise AssertionError(reason)
-
-    def note(self) -> str:
-        return "; ".join(self.notes)
 
 
 def in_background(store: SlowStore, patience_seconds: float = 60.0) -> BackgroundCheckpoints:
@@ -49,13 +41,13 @@ def in_background(store: SlowStore, patience_seconds: float = 60.0) -> Backgroun
 def test_a_training_goes_on_while_its_state_is_written_and_is_the_same(
     tiny_config: TrainConfig, tiny_splits: TrainingSplits
 ) -> None:
-    def weights(checkpoints: BackgroundCheckpoints | None) -> list[bytes]:
-        model, _ = train(tiny_config, tiny_splits.train, None, Budget(4, 0), seen.append, checkpoints)
+    def weights(save: Callable[[int, bytes], None] | None) -> list[bytes]:
+        model, _ = train(tiny_config, tiny_splits.train, None, Budget(4, 0), seen.append, save)
         return [each.tobytes() for each in model.get_weights()]
 
     store, seen = SlowStore(), []  # type: ignore[var-annotated]
     beside = in_background(store)
-    trained = weights(beside)
+    trained = weights(beside.save)
     assert [result.epoch for result in seen] == [1, 2, 3, 4]
     assert store.writing.wait(60)
     assert store.written == [], "four epochs, and the first state is still on its way"
@@ -69,9 +61,9 @@ def test_the_state_on_its_way_is_the_training_after_its_epoch_not_a_later_one(
     slow, quick = SlowStore(), SlowStore()
     quick.open.set()
     with in_background(slow) as beside:
-        train(tiny_config, tiny_splits.train, None, Budget(4, 0), checkpoints=beside)
+        train(tiny_config, tiny_splits.train, None, Budget(4, 0), save=beside.save)
         slow.open.set()
-    train(tiny_config, tiny_splits.train, None, Budget(4, 0), checkpoints=quick)
+    train(tiny_config, tiny_splits.train, None, Budget(4, 0), save=quick.save)
     assert slow.written[0][0] == quick.written[0][0] == 1
     state, expected = (Snapshot.from_bytes(each.written[0][1]).arrays for each in (slow, quick))
     assert {name: array.tobytes() for name, array in state.items()} == {
@@ -104,7 +96,7 @@ def test_a_store_that_hangs_keeps_nobody_longer_than_the_patience() -> None:
     store = SlowStore()
     with in_background(store, patience_seconds=0.1) as beside:
         beside.save(1, b"state")
-    assert beside.note() == "checkpoint not written within 0.1 s"
+    assert store.note() == "checkpoint not written within 0.1 s"
     store.open.set()
 
 
@@ -117,10 +109,11 @@ def test_a_quick_store_has_the_state_before_the_next_epoch_begins(store: Checkpo
 
 def test_a_state_that_cannot_be_written_is_noted(store: CheckpointStore) -> None:
     Path(store.root).write_text("in the way")
-    with BackgroundCheckpoints(store.of("a"), grace_seconds=10.0) as beside:
+    stored = store.of("a")
+    with BackgroundCheckpoints(stored, grace_seconds=10.0) as beside:
         for epoch in (1, 2):
             beside.save(epoch, b"state")
-    assert beside.note().count("checkpoint not written: ") == 1
+    assert stored.note().count("checkpoint not written: ") == 1
 
 
 def test_what_is_no_fault_of_the_store_is_raised_at_the_next_save(store: CheckpointStore) -> None:

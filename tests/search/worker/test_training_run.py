@@ -106,6 +106,25 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_it_is_gone_on_from
     assert file.with_suffix(".damaged").read_bytes() == state
 
 
+def test_without_a_checkpoint_that_can_be_used_a_training_begins_anew_and_says_why(
+    images: Images, tiny_config: TrainConfig, store: CheckpointStore
+) -> None:
+    other = start(tiny_config, store, lineage=1).reports(images)
+    next(other)
+    other.close()
+    state = newest(store, lineage=1).read_bytes()
+    store.of(trial_key(0)).save(1, state)
+    store.of(trial_key(0)).save(2, state[:100])
+    run = start(tiny_config, store)
+    assert next(run.reports(images)).epoch == run.work().trained_epochs == 1
+    noted = (
+        "checkpoint after epoch 2 discarded: A state must begin with the SHA-256 of the rest of it.*; "
+        "checkpoint after epoch 1 discarded: A state must be of the same training. Received: one with seed="
+    )
+    assert re.match(noted, run.work().note)
+    assert [path.read_bytes() for path in sorted(newest(store).parent.glob("*.damaged"))] == [state, state[:100]]
+
+
 def test_the_last_report_tells_of_a_write_that_hangs_and_what_waited_behind_it_is_never_written(
     images: Images, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
