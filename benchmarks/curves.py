@@ -159,7 +159,7 @@ def record(number: int, splits: TrainingSplits, space: Space, file: Path) -> Cur
     kind, config = point(number, space, read_curves(file))
     training = Training(config, splits.train, Budget(EPOCHS, seed=number))
     values = tuple(float(epoch.validation_accuracy or 0.0) for epoch in training.run(splits.validation))
-    curve = Curve(number, kind, config, values, training.cpu_seconds)
+    curve = Curve(number, kind, config, values, training.result.cpu_seconds)
     with file.open("a", encoding="utf-8") as lines:
         lines.write(curve.line())
     return curve

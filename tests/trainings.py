@@ -29,13 +29,7 @@ def train(
         on_epoch(epoch)
         if save is not None and epoch.epoch < budget.epochs:
             save(epoch.epoch, training.state())
-    return training.model, TrainResult(
-        seed=budget.seed,
-        epochs=training.results,
-        parameters=training.parameters,
-        seconds=training.seconds,
-        cpu_seconds=training.cpu_seconds,
-    )
+    return training.model, training.result
 
 
 def evaluate(model: keras.Model, split: Split) -> Evaluation:

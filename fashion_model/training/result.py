@@ -26,7 +26,7 @@ class EpochResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult:
-    """A training to its end.
+    """A training, as far as it has come.
 
     `seconds` is wall time from building the network to the last epoch's end; `cpu_seconds` the process's CPU time
     within it; `parameters` the trainable and non-trainable parameters.

@@ -29,7 +29,7 @@ from fashion_model.training.data import TrainingData
 from fashion_model.training.devices import Device, prepare_device
 from fashion_model.training.epoch import Learner, program_of
 from fashion_model.training.internals import forget_gradients
-from fashion_model.training.result import EpochResult
+from fashion_model.training.result import EpochResult, TrainResult
 
 _BATCH_TO_PREDICT: Final = 500
 
@@ -60,7 +60,7 @@ class Training:
     def __init__(self, config: TrainConfig, split: Split, budget: Budget, device: Device | None = None) -> None:
         if not len(split):
             raise ValueError("A training must have images to train on. Received: none. Give it some.")
-        self._clock = _Clock()
+        self._started, self._before = (time.perf_counter(), time.process_time()), (0.0, 0.0)
         self._config, self._split, self._budget = config, split, budget
         self._results: list[EpochResult] = []
         self._epochs_done = 0
@@ -84,24 +84,15 @@ class Training:
         return model
 
     @property
-    def parameters(self) -> int:
-        """Trainable and non-trainable."""
-        return int(self._program.learner.model.count_params())
-
-    @property
-    def results(self) -> tuple[EpochResult, ...]:
-        """The epochs done, with those that a restored state holds."""
-        return tuple(self._results)
-
-    @property
-    def seconds(self) -> float:
-        """Wall seconds since this training was made, and those that a restored state holds."""
-        return self._clock.read()[0]
-
-    @property
-    def cpu_seconds(self) -> float:
-        """This process's CPU seconds since this training was made, and those that a restored state holds."""
-        return self._clock.read()[1]
+    def result(self) -> TrainResult:
+        """The epochs done and what they took, with those that a restored state holds."""
+        return TrainResult(
+            seed=self._budget.seed,
+            epochs=tuple(self._results),
+            parameters=int(self._program.learner.model.count_params()),
+            seconds=self._before[0] + time.perf_counter() - self._started[0],
+            cpu_seconds=self._before[1] + time.process_time() - self._started[1],
+        )
 
     def run(self, validation: Split | None) -> Iterator[EpochResult]:
         """Train the epochs that remain, yielding each one's result; its validation fields need `validation`."""
@@ -116,12 +107,12 @@ class Training:
 
     def state(self) -> bytes:
         """Everything that the epochs to come depend on: variables, results, seconds."""
-        seconds, cpu_seconds = self._clock.read()
+        done = self.result
         return Snapshot(
             identity=self._identity,
-            results=self.results,
-            seconds=seconds,
-            cpu_seconds=cpu_seconds,
+            results=done.epochs,
+            seconds=done.seconds,
+            cpu_seconds=done.cpu_seconds,
             arrays={name: np.asarray(value) for name, value in self._values.items()},
         ).to_bytes()
 
@@ -137,7 +128,7 @@ class Training:
         # every check is above this line: a failure below would leave the training half restored
         self._values = {name: tf.convert_to_tensor(snapshot.arrays[name]) for name in self._values}
         self._results, self._epochs_done = list(snapshot.results), len(snapshot.results)
-        self._clock.go_on_from(snapshot.seconds, snapshot.cpu_seconds)
+        self._before = (snapshot.seconds, snapshot.cpu_seconds)
 
     def _load_to_validate(self) -> None:
         """The averages in the place of the weights, once there are some."""
@@ -170,23 +161,6 @@ class Training:
             train_seconds=trained - start,
             validation_seconds=time.perf_counter() - trained,
             compile_seconds=self._program.compile_seconds - compiled,
-        )
-
-
-class _Clock:
-    """Wall and CPU seconds of a training, over all processes that take part in it one after another."""
-
-    def __init__(self) -> None:
-        self._start, self._cpu_start = time.perf_counter(), time.process_time()
-        self._before = (0.0, 0.0)
-
-    def go_on_from(self, seconds: float, cpu_seconds: float) -> None:
-        self._before = (seconds, cpu_seconds)
-
-    def read(self) -> tuple[float, float]:
-        return (
-            self._before[0] + time.perf_counter() - self._start,
-            self._before[1] + time.process_time() - self._cpu_start,
         )
 
 

@@ -93,10 +93,11 @@ def _pace(config: TrainConfig, split: Split) -> Pace:
     training = Training(config, split, Budget(_MOST_EPOCHS, 0))
     compiled = 0.0
     for result in training.run(split):
-        compiled = compiled or training.seconds
-        if result.epoch >= _LEAST_EPOCHS and training.seconds - compiled > _SECONDS:
+        compiled = compiled or training.result.seconds
+        if result.epoch >= _LEAST_EPOCHS and training.result.seconds - compiled > _SECONDS:
             break
-    _, *epochs = training.results
+    done = training.result
+    _, *epochs = done.epochs
     trained, validated = (
         statistics.median(seconds)
         for seconds in zip(*((e.train_seconds, e.validation_seconds) for e in epochs), strict=True)
@@ -105,5 +106,5 @@ def _pace(config: TrainConfig, split: Split) -> Pace:
         start=max(0.0, compiled - trained - validated),
         training=trained / len(split),
         validation=validated / len(split),
-        cores=training.cpu_seconds / training.seconds,
+        cores=done.cpu_seconds / done.seconds,
     )

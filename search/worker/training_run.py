@@ -126,7 +126,7 @@ class TrainingRun:
                 break
             except CheckpointError as error:
                 self._stored.discard(str(error))
-        for result in training.results:
+        for result in training.result.epochs:
             yield self._report(result)
         for result in training.run(images.held_out if terms.validates else None):
             self._epochs.append(result)
@@ -154,13 +154,7 @@ class TrainingRun:
         from fashion_model.model import model_file
 
         training = self._training
-        result = TrainResult(
-            seed=self.assignment.seed,
-            epochs=training.results,
-            parameters=training.parameters,
-            seconds=training.seconds,
-            cpu_seconds=training.cpu_seconds,
-        )
+        result = training.result
         training.evaluate(held_out)  # the first call traces the graph, which is no part of the time to predict
         start = time.perf_counter()
         score = training.evaluate(held_out)

@@ -150,7 +150,7 @@ def test_a_damaged_state_is_refused(damage: str, state: bytes, refusing: Trainin
     change, message = (DAMAGED | OTHER)[damage]
     with pytest.raises(CheckpointError, match=f"(?s)A state must.*{message}.*Discard it"):
         refusing.restore(change(state))
-    assert refusing.results == ()
+    assert refusing.result.epochs == ()
 
 
 def test_no_flipped_bit_goes_unnoticed() -> None:
@@ -190,7 +190,7 @@ def test_a_state_of_another_training_is_refused(
     training = Training(replace(config, **of_config), changed(tiny_split, part), replace(BUDGET, **terms))
     with pytest.raises(CheckpointError, match=f"same training. Received: one with {message}.*Discard it"):
         training.restore(state)
-    assert training.results == ()
+    assert training.result.epochs == ()
 
 
 def test_a_value_that_the_identity_does_not_know_is_another_training(state: bytes, refusing: Training) -> None:

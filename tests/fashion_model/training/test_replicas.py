@@ -52,8 +52,8 @@ def told(trained):
     score = trained.evaluate(validation)
     return {
         "weights": values(trained),
-        "losses": [[epoch.train_loss, epoch.validation_loss] for epoch in trained.results],
-        "accuracies": [[epoch.train_accuracy, epoch.validation_accuracy] for epoch in trained.results],
+        "losses": [[epoch.train_loss, epoch.validation_loss] for epoch in trained.result.epochs],
+        "accuracies": [[epoch.train_accuracy, epoch.validation_accuracy] for epoch in trained.result.epochs],
         "probabilities": score.probabilities.tolist(),
         "steps": int(Snapshot.from_bytes(trained.state()).arrays["optimizer.0"]),
     }

@@ -72,7 +72,7 @@ every = [np.asarray(variable.numpy()) for variable in training.model.variables]
 print(json.dumps({
     "trained": trained,
     "sha256": hashlib.sha256(b"".join(value.tobytes() for value in every)).hexdigest(),
-    "epochs": [{n: v for n, v in asdict(e).items() if "seconds" not in n} for e in training.results],
+    "epochs": [{n: v for n, v in asdict(e).items() if "seconds" not in n} for e in training.result.epochs],
 }))
 """
 
@@ -128,7 +128,7 @@ def saving(config: TrainConfig, tiny_splits: TrainingSplits) -> Ended:
 
 def test_taking_states_changes_nothing(whole: Ended, saving: Ended) -> None:
     assert same(whole.values, saving.values)
-    assert without_seconds(whole.training.results) == without_seconds(saving.training.results)
+    assert without_seconds(whole.training.result.epochs) == without_seconds(saving.training.result.epochs)
 
 
 def test_a_fresh_training_goes_on_from_a_state_with_the_same_bits(
@@ -136,10 +136,10 @@ def test_a_fresh_training_goes_on_from_a_state_with_the_same_bits(
 ) -> None:
     fresh = Training(config, tiny_splits.train, BUDGET)
     fresh.restore(saving.states[1])
-    assert fresh.results == saving.training.results[:2]
+    assert fresh.result.epochs == saving.training.result.epochs[:2]
     assert [result.epoch for result in fresh.run(tiny_splits.validation)] == [3]
     assert same(values_of(fresh), whole.values)
-    assert without_seconds(fresh.results) == without_seconds(whole.training.results)
+    assert without_seconds(fresh.result.epochs) == without_seconds(whole.training.result.epochs)
 
 
 def test_what_is_restored_is_the_state_itself(saving: Ended, config: TrainConfig, tiny_splits: TrainingSplits) -> None:
@@ -156,7 +156,7 @@ def test_a_state_after_the_last_epoch_leaves_nothing_to_train(
     fresh = Training(config, tiny_splits.train, BUDGET)
     fresh.restore(saving.training.state())
     assert list(fresh.run(tiny_splits.validation)) == []
-    assert fresh.results == saving.training.results
+    assert fresh.result.epochs == saving.training.result.epochs
     assert same(values_of(fresh), whole.values)
 
 
@@ -175,9 +175,9 @@ def test_states_that_were_refused_leave_a_training_as_good_as_new(
     ):
         with pytest.raises(CheckpointError):
             training.restore(unusable)
-    assert training.results == ()
+    assert training.result.epochs == ()
     assert same(to_the_end(training, tiny_splits).values, whole.values)
-    assert without_seconds(training.results) == without_seconds(whole.training.results)
+    assert without_seconds(training.result.epochs) == without_seconds(whole.training.result.epochs)
 
 
 def test_the_seconds_up_to_the_state_are_counted_once(
@@ -185,14 +185,14 @@ def test_the_seconds_up_to_the_state_are_counted_once(
 ) -> None:
     before = replace(Snapshot.from_bytes(saving.states[0]), seconds=1000.0, cpu_seconds=2000.0).to_bytes()
     training = Training(config, tiny_splits.train, BUDGET)
-    assert 0 < training.seconds < 100
+    assert 0 < training.result.seconds < 100
     for _ in range(2):
         training.restore(before)
-    assert 1000 < training.seconds < 1100
-    assert 2000 < training.cpu_seconds < 2100
+    assert 1000 < training.result.seconds < 1100
+    assert 2000 < training.result.cpu_seconds < 2100
     after = Snapshot.from_bytes(training.state())
-    assert 1000 < after.seconds <= training.seconds
-    assert 2000 < after.cpu_seconds <= training.cpu_seconds
+    assert 1000 < after.seconds <= training.result.seconds
+    assert 2000 < after.cpu_seconds <= training.result.cpu_seconds
 
 
 @pytest.mark.slow
@@ -207,7 +207,7 @@ def test_an_interrupted_training_of_each_kind_ends_with_the_same_bits(
     resumed = Training(config, tiny_splits.train, BUDGET)
     resumed.restore(interrupted.state())
     assert same(to_the_end(resumed, tiny_splits).values, whole.values)
-    assert without_seconds(resumed.results) == without_seconds(whole.training.results)
+    assert without_seconds(resumed.result.epochs) == without_seconds(whole.training.result.epochs)
 
 
 @pytest.mark.slow
@@ -238,4 +238,4 @@ def test_a_training_whose_images_come_in_blocks_ends_with_the_same_bits(
     blocks = Device(data_bytes=2 * 60 * 28 * 28)
     in_blocks = to_the_end(Training(config, tiny_splits.train, BUDGET, blocks), tiny_splits)
     assert same(in_blocks.values, whole.values)
-    assert without_seconds(in_blocks.training.results) == without_seconds(whole.training.results)
+    assert without_seconds(in_blocks.training.result.epochs) == without_seconds(whole.training.result.epochs)
