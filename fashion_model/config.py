@@ -166,33 +166,24 @@ def check_value(name: str, value: Any) -> None:
     Raises:
         ConfigError: when it is of the wrong type, out of its bounds, or none of its choices.
     """
-    _check_type(name, value, _TYPES[name])
-    if name in _CHOICES:
-        _check_choice(name, value, _CHOICES[name])
-    if name in _BOUNDS:
-        _check_bounds(name, value, *_BOUNDS[name])
-
-
-def _check_type(name: str, value: object, expected: type) -> None:
+    expected, choices = _TYPES[name], _CHOICES.get(name)
     accepted = (int, float) if expected is float else (expected,)
     if not isinstance(value, accepted) or (isinstance(value, bool) and expected is not bool):
         raise ConfigError(
             f"`{name}` must be of type {expected.__name__}. Received: {name}={value!r} ({type(value).__name__})."
         )
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
+    if choices and value not in choices:
         raise ConfigError(f"`{name}` must be one of {', '.join(choices)}. Received: {name}={value!r}.")
-
-
-def _check_bounds(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:  # NaN is not, either
-        raise ConfigError(f"`{name}` must be from {low} to {high}. Received: {name}={value}.")
+    if name in _BOUNDS:
+        low, high = _BOUNDS[name]
+        if not low <= value <= high:  # NaN is not, either
+            raise ConfigError(f"`{name}` must be from {low} to {high}. Received: {name}={value}.")
 
 
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {name: get_args(kind) for name, kind in get_type_hints(TrainConfig).items() if get_args(kind)}
 )
-_TYPES: Final[Mapping[str, type]] = MappingProxyType({field.name: type(field.default) for field in fields(TrainConfig)})
+_TYPES: Final[Mapping[str, type[Any]]] = MappingProxyType(
+    {field.name: type(field.default) for field in fields(TrainConfig)}
+)
 REFERENCE: Final = TrainConfig()
