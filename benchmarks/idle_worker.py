@@ -57,7 +57,7 @@ if Path(sys.argv[0]).name == "default_worker.py":  # Ray's program for a worker
 from ray import tune  # noqa: E402  # what it is depends on where
 
 from reports.records import Work  # noqa: E402
-from search.worker.assignment import Assignment, Report  # noqa: E402
+from search.worker.assignment import ASSIGNMENT, Report  # noqa: E402
 
 
 class IdleWorker(tune.Trainable):
@@ -69,7 +69,7 @@ class IdleWorker(tune.Trainable):
     def reset(self, new_config: dict[str, Any], *ignored: Any, **named: Any) -> bool:
         """Take on another trial."""
         # a number in [0, 1) that looks random, so that the pruner stops two trials in three at each rung
-        self._quality, self._epoch = Assignment.from_config(new_config).number * 0.6180339887 % 1, 0
+        self._quality, self._epoch = new_config[ASSIGNMENT].number * 0.6180339887 % 1, 0
         return True
 
     def train(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from search.worker.seeds import Stream, derive
 if TYPE_CHECKING:
     from reports.records import Work
 
-_ASSIGNMENT: Final = "assignment"
+ASSIGNMENT: Final = "assignment"  # its name in what Ray Tune calls the configuration of a trial
 _REPORT: Final = "report"
 
 
@@ -51,16 +51,6 @@ class Assignment:
     keep_model: bool = False
     timeout_seconds: float | None = None
     number: int = -1
-
-    def to_config(self) -> dict[str, Any]:
-        """As Ray Tune carries it to a worker: what it calls the configuration of a trial."""
-        return {_ASSIGNMENT: self}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The assignment in a trial's configuration."""
-        assignment: Self = config[_ASSIGNMENT]
-        return assignment
 
     def overtime(self, seconds: float) -> str:
         """What is wrong when an attempt has run for `seconds` of wall time; empty while nothing is."""

@@ -21,7 +21,7 @@ from ray.tune.search import Searcher
 from search.command.process.interrupt import is_pending
 from search.places.ray.worker import WorkerIsFull
 from search.study.study import SearchStudy
-from search.worker.assignment import Assignment, Report, TrialPlan
+from search.worker.assignment import ASSIGNMENT, Assignment, Report, TrialPlan
 from search.worker.faults import Cause, Fault, SearchBroken, StorageError, fault_of_worker
 
 _TIMER_SLACK: Final = 0.9  # the worker's clock starts before the driver hears of it
@@ -93,7 +93,7 @@ class StudySearcher(_NotSaved, Searcher):
             return None
         assignment = given_back.pop(0) if given_back else self._plan.assignment(self._study.ask())
         attempts[trial_id] = Attempt(assignment)
-        return assignment.to_config()
+        return {ASSIGNMENT: assignment}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tune says that a trial ended: at its last epoch, stopped by the scheduler, failed, or with its worker."""
@@ -138,7 +138,7 @@ class StudyScheduler(_NotSaved, FIFOScheduler):
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """The first that waits. Tune looks through all trials for it, at 5,000 of them 8% of the driver's time."""
         waiting = [trial for trial in tune_controller.get_live_trials() if trial.status == Trial.PENDING]
-        return min(waiting, key=lambda trial: Assignment.from_config(trial.config).number, default=None)
+        return min(waiting, key=lambda trial: trial.config[ASSIGNMENT].number, default=None)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """Called before the searcher hears of it."""

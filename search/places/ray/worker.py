@@ -17,7 +17,7 @@ from cluster.resources import TrialResources
 from fashion_model.data.splits import TrainingSplits
 from reports.records import Work
 from search.places.ray.memory import WorkerMemory
-from search.worker.assignment import Assignment, Report
+from search.worker.assignment import ASSIGNMENT, Assignment, Report
 from search.worker.checkpoints import CheckpointStore
 from search.worker.faults import POISONS_WORKER, Fault, StorageError, TrialFailed
 from search.worker.training_run import FinishedTraining, Images, TrainingRun, train_to_the_end
@@ -91,7 +91,7 @@ class TrialWorker(tune.Trainable):
         self._reports.close()
 
     def _begin(self, config: dict[str, Any]) -> None:
-        assignment = Assignment.from_config(config)
+        assignment: Assignment = config[ASSIGNMENT]
         self._write_memory = self._worker.store.of(assignment.key).write_memory
         self._run = TrainingRun(assignment, self._worker.store)
         self._reports: Generator[Report] = self._run.reports(self._images)

@@ -26,7 +26,7 @@ from fashion_model.training.checkpoint import Snapshot
 from fashion_model.config import TrainConfig
 from fashion_model.data.splits import Split, TrainingSplits
 from cluster.resources import TrialResources
-from search.worker.assignment import Candidate, Report, TrialPlan, trial_key
+from search.worker.assignment import ASSIGNMENT, Candidate, Report, TrialPlan, trial_key
 from search.worker.checkpoints import CheckpointStore
 from search.places.ray.worker import TrialWorker, WorkerSetup
 
@@ -51,7 +51,7 @@ def learned(lineage):
 
 warm, told = None, []
 for lineage, config in json.loads(sys.argv[3]):
-    trial = plan.assignment(Candidate(lineage, lineage, TrainConfig.from_dict(config))).to_config()
+    trial = {ASSIGNMENT: plan.assignment(Candidate(lineage, lineage, TrainConfig.from_dict(config)))}
     if warm is None:
         warm = Worker(trial)
     else:
