@@ -6,8 +6,6 @@ A worker reads no database: nothing here imports Optuna, which would cost each w
 from __future__ import annotations
 
 import math
-import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -110,11 +108,6 @@ class Report:
 def trial_key(lineage: int) -> str:
     """Where the checkpoints of a trial are kept, whichever attempt at it this is."""
     return f"trial-{lineage}"
-
-
-def process_name() -> str:
-    """This process, as `Work.worker` names it: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def describe(config: TrainConfig) -> str:

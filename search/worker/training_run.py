@@ -8,6 +8,8 @@ finished = run.score(images)            # for a finalist or a final
 from __future__ import annotations
 
 import math
+import os
+import socket
 import sys
 import time
 import traceback
@@ -24,7 +26,7 @@ from fashion_model.data.splits import Split
 from fashion_model.training.checkpoint import CheckpointError
 from fashion_model.training.result import EpochResult, TrainResult
 from reports.records import Work
-from search.worker.assignment import Assignment, Report, process_name
+from search.worker.assignment import Assignment, Report
 from search.worker.background import BackgroundCheckpoints
 from search.worker.checkpoints import CheckpointStore
 from search.worker.faults import Cause, Fault, TrialFailed, fault_of
@@ -96,7 +98,7 @@ class TrainingRun:
     def work(self) -> Work:
         """The work done so far."""
         return Work(
-            worker=process_name(),
+            worker=f"{socket.gethostname()}:{os.getpid()}",
             started=self._started.isoformat(timespec="milliseconds"),
             seconds=self.seconds(),
             cpu_seconds=time.process_time() - self._cpu,
