@@ -40,11 +40,7 @@ class PublishedFiles:
 
     folder: Path
     kind: str
-
-    @property
-    def task(self) -> Task:
-        """Fashion-MNIST."""
-        return FASHION_MNIST
+    task: Task = FASHION_MNIST
 
     def read_training(self) -> Split:
         """The 60,000 training images, in the order of the published file."""
