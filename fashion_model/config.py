@@ -103,13 +103,13 @@ class TrainConfig:
         self._check_switched_off()
         if self.dense_layers and not self.dense_units:
             raise ConfigError(
-                f"A hidden layer must have a unit. Received: dense_layers={self.dense_layers}, dense_units=0. "
-                "Set dense_units, or dense_layers to 0."
+                "A hidden layer must have at least one unit. "
+                f"Received: dense_layers={self.dense_layers}, dense_units=0. Set dense_units, or dense_layers to 0."
             )
         if self.residual and self.padding != "same":
             raise ConfigError(
-                "What a block adds to its output must have its size. Received: residual=True, "
-                f"padding={self.padding!r}. Use padding='same'."
+                "A residual block adds its input to its output, so both must have the same size. "
+                f"Received: residual=True, padding={self.padding!r}. Use padding='same'."
             )
 
     def _check_switched_off(self) -> None:

@@ -124,8 +124,9 @@ def load_model(path: Path, sha256: str | None = None) -> keras.Model:
         ) from error
     if [each.name for each in model.inputs] != [_INPUT_OF_A_FILE]:
         raise ModelFileError(
-            f"{path} must be a model that a search saved, of images from 0 to 255. Received: one of other input, such "
-            "as older versions saved. Load it with keras.saving.load_model, and scale the images as its training did."
+            f"{path} must be a model that a search saved, of images from 0 to 255. Received: a model with another "
+            "input, as versions before 2026-11-26 saved it. Load it with keras.saving.load_model and divide the images "
+            "by 255 yourself, or train it again."
         )
     return model
 

@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     train, validation = len(splits.train), len(splits.validation)
     print(f"Fashion-MNIST from {source.kind} ({source.folder}): 4 files, SHA-256 as published")
     print(f"  {train:,} to train on, {validation:,} to validate on, 10,000 to test on; 10 classes")
-    print(f"  split {splits.sha256[:8]}, as every run makes it unless --split-seed says otherwise")
+    print(f"  split {splits.sha256[:8]}, as every run over all of these images makes it, unless --split-seed is given")
     return 0
 
 

@@ -105,7 +105,8 @@ def _require_size(path: Path, archive: zipfile.ZipFile) -> None:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     most = min(_MOST_BYTES, memory // _SHARE_OF_MEMORY)
     total = sum(member.file_size for member in archive.infolist())
-    rule = f"must hold at most {most:,} bytes, since each process that trains has a copy of the images"
+    unpacked = f"must hold at most {most:,} bytes once uncompressed"
+    rule = f"{unpacked}, since each process that trains has a copy of the images"
     _require(path, total <= most, rule, f"{total:,}", "Take fewer or smaller images")
 
 
@@ -163,7 +164,7 @@ def _class_names(path: Path, arrays: Any) -> tuple[str, ...]:
     if names is None:
         return tuple(map(str, range(count)))
     is_name = all(isinstance(name, str) and name.isprintable() and 0 < len(name) <= _MOST_LETTERS for name in names)
-    rule = f"must have class_names of 1 to {_MOST_LETTERS} printable letters, each another one"
+    rule = f"must have class_names of 1 to {_MOST_LETTERS} printable characters, no two the same"
     _require(path, is_name and len(set(names)) == count, rule, f"{names}"[:200], "Correct class_names")
     return tuple(names)
 

@@ -149,7 +149,8 @@ def _unproven(path: Path, expected: str, received: str) -> str:
         f"{path} must be the published Fashion-MNIST file.\n"
         f"  Expected: {expected}.\n  Received: {received}.\n"
         "Ways to get the data:\n"
-        f"  - without --data-dir: remove that file, and with a network it is downloaded anew;\n{OTHER_WAYS}"
+        "  - leave out --data-dir, and remove that file if it is still there: with a network it is downloaded again;\n"
+        f"{OTHER_WAYS}"
     )
 
 

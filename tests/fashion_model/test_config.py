@@ -133,8 +133,8 @@ def test_a_config_is_frozen() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"residual": True}, r"must have its size\. Received: residual=True, padding='valid'\. Use padding='same'"),
-        ({"dense_units": 0}, r"must have a unit\. Received: dense_layers=1, dense_units=0\. Set dense_units"),
+        ({"residual": True}, r"the same size\. Received: residual=True, padding='valid'\. Use padding='same'"),
+        ({"dense_units": 0}, r"at least one unit\. Received: dense_layers=1, dense_units=0\. Set dense_units"),
         ({"dense_layers": 0}, r"only with dense_layers of at least 1\. Received: dense_units=128\. Set it to 0"),
     ],
 )

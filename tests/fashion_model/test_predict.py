@@ -151,7 +151,9 @@ def test_a_model_of_scaled_images_is_refused(
     build_model(tiny_config, FASHION_MNIST).save(old)
     Image.fromarray(np.full((28, 28), 9, np.uint8)).save(image)
     assert main([str(old), str(image)]) == 4
-    assert "best-1.keras must be a model that a search saved, of images from 0 to 255" in capsys.readouterr().err
+    refusal = capsys.readouterr().err
+    assert "best-1.keras must be a model that a search saved, of images from 0 to 255" in refusal
+    assert "divide the images by 255 yourself" in refusal
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

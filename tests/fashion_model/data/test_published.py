@@ -122,7 +122,7 @@ def test_a_damaged_file_is_refused_with_what_was_expected_received_and_every_way
         PublishedFiles(folder, "test").read(DAMAGED)
     message = str(refused.value)
     assert message.startswith(f"{path} must be the published Fashion-MNIST file.\n  {wrong}")
-    assert "with a network it is downloaded anew" in message
+    assert "with a network it is downloaded again" in message
     assert message.endswith(OTHER_WAYS)
 
 

@@ -235,7 +235,7 @@ def test_the_command_prints_a_summary_on_stdout(source: PublishedFiles, capsys: 
     assert out.splitlines() == [
         f"Fashion-MNIST from --data-dir ({source.folder}): 4 files, SHA-256 as published",
         "  50,000 to train on, 10,000 to validate on, 10,000 to test on; 10 classes",
-        f"  split {SPLIT_OF_SEED_0[:8]}, as every run makes it unless --split-seed says otherwise",
+        f"  split {SPLIT_OF_SEED_0[:8]}, as every run over all of these images makes it, unless --split-seed is given",
     ]
     assert err == ""
 
