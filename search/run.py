@@ -14,7 +14,8 @@ from search.command.arguments import Request, parse
 from search.command.process.inherited import give_a_home, prepare_streams, require_backend, require_extras
 from search.command.process.interrupt import catch_signals
 from search.command.process.supervisor import supervised
-from search.command.settings import SettingsError, as_toml, without_password
+from search.command.settings import SettingsError, without_password
+from search.command.settings_files import as_toml
 from search.command.terminal.log import reader_may_leave
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from search.command.earlier_run import find_run, runs_in
-from search.command.settings import HIDDEN_PASSWORD, Settings, SettingsError, counted, read_run
+from search.command.settings import HIDDEN_PASSWORD, Settings, SettingsError, counted
+from search.command.settings_files import read_run
 
 if TYPE_CHECKING:
     from search.study.storage.overview import Overview, Training

@@ -15,7 +15,8 @@ from search.command.earlier_run import find_run, settings_of
 from search.command.flags import command_line
 from search.command.no_effect import refuse_what_has_no_effect, refuse_what_one_process_ignores
 from search.command.ranges import parse_space, read_config, read_space
-from search.command.settings import HIDDEN_PASSWORD, Settings, SettingsError, did_you_mean, read_file
+from search.command.settings import HIDDEN_PASSWORD, Settings, SettingsError, did_you_mean
+from search.command.settings_files import read_file
 
 _RUNS: Final = "runs"  # the default of --output
 

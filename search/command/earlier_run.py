@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from search.command.settings import SettingsError, did_you_mean, read_run
+from search.command.settings import SettingsError, did_you_mean
+from search.command.settings_files import read_run
 
 _CONFIG: Final = "config.json"
 _MARKS: Final = (_CONFIG, "outcome.json", "state.json")  # older runs have no settings of their own

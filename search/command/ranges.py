@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from fashion_model.config import ConfigError, TrainConfig, check_value
-from search.command.settings import SettingsError, read_toml
+from search.command.settings import SettingsError
+from search.command.settings_files import read_toml
 
 # What is drawn under another name than the field's that it sets
 STANDS_FOR: Final = {"sgd_learning_rate": "learning_rate"}

@@ -5,10 +5,8 @@ Precedence: flag, then environment (RAY_ADDRESS), then --config file, then defau
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
@@ -29,13 +27,6 @@ _STORAGE: Final = re.compile(r"sqlite:///.+|postgresql(\+\w+)?://.+", re.DOTALL)
 _SQLITE: Final = "sqlite:///"
 _PATHS: Final = ("output", "data", "data_dir", "storage", "storage_path")
 # A parameter of a URL that is a password or a key. SQLAlchemy decodes its name, so any letter may stand there as %70.
-_KINDS: Final = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "a text in quotes",
-    "tuple[str, ...]": "a list of texts in quotes",
-}
 HIDDEN_PASSWORD: Final = re.compile(r":\*{3}@|=\*{3}")  # as `without_password` leaves it
 _SECRET: Final = re.compile(r"([?&;][^=&;]*(?:pass|pwd|secret|token|%)[^=&;]*=)[^&;]+", re.IGNORECASE)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -51,7 +42,7 @@ _BOUNDS: Final[Mapping[str, tuple[float, int]]] = {
     "time_budget": (1, _MOST_SECONDS),
     "price_per_hour": (0, 1_000_000),
 }
-_DURATIONS: Final = frozenset({"trial_timeout", "time_budget"})
+DURATIONS: Final = frozenset({"trial_timeout", "time_budget"})
 _DURATION: Final = re.compile(
     r"(?:(N)d)?(?:(N)h)?(?:(N)m)?(?:(N)s)?|(N)".replace("N", r"\d+(?:\.\d+)?"), flags=re.ASCII
 )
@@ -140,7 +131,7 @@ class Settings:
         )
         for field, (least, most) in _BOUNDS.items():
             value = getattr(self, field)
-            unit = " seconds" if field in _DURATIONS else ""
+            unit = " seconds" if field in DURATIONS else ""
             _require(value is None or least <= value <= most, field, value, f"from {least} to {most}{unit}")
         gpus = self.gpus_per_trial
         whole = gpus is None or gpus <= 1 or gpus == int(gpus)
@@ -227,81 +218,6 @@ def seconds_of(duration: str) -> float:
 def did_you_mean(received: str, known: Iterable[str]) -> str:
     """A sentence that names the most similar of what is known; empty where nothing is similar."""
     return "".join(f" Did you mean {name}?" for name in get_close_matches(received, list(known), n=1))
-
-
-def read_file(path: Path) -> dict[str, Any]:
-    """The settings that a TOML file sets, by field name; flags' dashes may be dashes or underscores.
-
-    Raises:
-        SettingsError: when the file cannot be read, is not TOML, or names no such setting.
-    """
-    values = read_toml(path, "--config")
-    return _checked({name.replace("-", "_"): value for name, value in values.items()}, path)
-
-
-def read_toml(path: Path, flag: str) -> dict[str, Any]:
-    """What a TOML file that `flag` names holds.
-
-    Raises:
-        SettingsError: when the file cannot be read, or is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{flag} must name a readable TOML file. Received: {path}: {error}.") from error
-
-
-def read_run(config_file: Path) -> dict[str, Any]:
-    """The settings that a run folder's config.json holds, without those that are not set.
-
-    Raises:
-        SettingsError: when the file cannot be read, is not JSON, or holds other settings.
-    """
-    try:
-        values = json.loads(config_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"A run's settings must be readable. Received: {config_file}: {error}.") from error
-    if not isinstance(values, dict):
-        raise SettingsError(f"A run's settings must be a JSON object. Received: {config_file}: {values!r}.")
-    # before there was --split-seed, the split was drawn with --seed
-    values = {"split_seed": values.get("seed", 0)} | values
-    return _checked({name: value for name, value in values.items() if value is not None}, config_file)
-
-
-def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
-    kinds = {field.name: str(field.type) for field in fields(Settings)}
-    for name in values.keys() - kinds.keys():
-        guess = did_you_mean(name, kinds)
-        raise SettingsError(f"{path} must only name settings. Received: {name}.{guess} See --print-config.")
-    return {name: _checked_value(name, value, kinds[name], path) for name, value in values.items()}
-
-
-def _checked_value(name: str, value: Any, kind: str, path: Path) -> Any:
-    if name in _DURATIONS and isinstance(value, str):
-        return seconds_of(value)
-    accepted = re.sub(r"\w+Name|StartWith", "str", kind)
-    if accepted.startswith("tuple") and isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return tuple(value)
-    if type(value).__name__ not in accepted and not (type(value) is int and "float" in accepted):
-        wanted = _KINDS[accepted.removesuffix(" | None")]
-        raise SettingsError(f"{name} in {path} must be {wanted}. Received: {value!r}.")
-    return value
-
-
-def as_toml(settings: Settings) -> str:
-    """The settings as a file that --config reads, for any number of runs: the name is one run's own, and a comment, as
-    is what is not set."""
-    lines = []
-    for name, value in (settings.to_dict() | {"name": None}).items():
-        # JSON's numbers, true and false are TOML's
-        written = _toml_string(value) if isinstance(value, str) else json.dumps(value)
-        lines.append(f"# {name} =" if value is None else f"{name} = {written}")
-    return "\n".join(lines) + "\n"
-
-
-def _toml_string(text: str) -> str:
-    """In ASCII, which every terminal can show."""
-    return '"' + "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\U{ord(c):08x}" for c in text) + '"'
 
 
 def _require(holds: object, name: str, value: object, rule: str) -> None:

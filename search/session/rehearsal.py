@@ -18,7 +18,8 @@ from cluster.resources import ClusterSize, TrialResources, concurrent_trials, tr
 from fashion_model.data.published import PUBLISHED_IMAGES, find_source, local_source
 from fashion_model.data.splits import load_training
 from fashion_model.task import FASHION_MNIST, Task
-from search.command.settings import Settings, SettingsError, as_toml, counted
+from search.command.settings import Settings, SettingsError, counted
+from search.command.settings_files import as_toml
 from search.run_folder.earlier import Earlier, read_earlier
 from search.run_folder.folder import RunFolder, require_free, require_idle, require_space
 from search.session.calibration import calibrated

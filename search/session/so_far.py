@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fashion_model.task import FASHION_MNIST
 from reports.records import SearchState, now, save_record
-from search.command.settings import Settings, read_run
+from search.command.settings import Settings
+from search.command.settings_files import read_run
 from search.run_folder.folder import RunFolder
 from search.run_folder.sessions import Sessions
 from search.stages.data import named_source

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy
 
 from search.command.arguments import parse
-from search.command.settings import Settings, SettingsError, as_toml, without_password
+from search.command.settings import Settings, SettingsError, without_password
+from search.command.settings_files import as_toml
 from search.run import main
 from search.study.storage.database import Database, sqlite_url
 

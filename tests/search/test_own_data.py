@@ -18,7 +18,8 @@ from fashion_model.data.own_file import OwnFile
 from fashion_model.network import network_of
 from fashion_model.task import FASHION_MNIST
 from reports.records import load_outcome, load_predictions
-from search.command.settings import Settings, read_run
+from search.command.settings import Settings
+from search.command.settings_files import read_run
 from search.run import main
 from search.study.open_study import FixedSettings
 from search.study.space import Space

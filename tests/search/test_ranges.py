@@ -9,7 +9,8 @@ import pytest
 
 from search.command.arguments import parse
 from search.command.ranges import Range, parse_range, parse_space, read_config, read_space
-from search.command.settings import Settings, SettingsError, as_toml
+from search.command.settings import Settings, SettingsError
+from search.command.settings_files import as_toml
 from search.study.space import DEFAULT
 
 GOOD = {

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from search.command.settings import Settings, SettingsError, as_toml, counted, read_file, read_run, without_password
+from search.command.settings import Settings, SettingsError, counted, without_password
+from search.command.settings_files import as_toml, read_file, read_run
 
 
 @pytest.mark.parametrize(

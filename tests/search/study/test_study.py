@@ -172,7 +172,7 @@ def test_too_many_failures_in_a_row_end_the_search_with_the_last_reason(spec: St
     for index in range(3):
         number = study.ask().number
         study.fail(number, Fault(Cause.RAISED, f"ValueError: {index}"))
-    expected = rf"Fewer than 3 trials in a row may fail\. Received: .* trial {number}, .* raised: ValueError: 2\. Mend"
+    expected = rf"Fewer than 3 trials in a row may fail\. Received: .* trial {number}: raised: ValueError: 2\. Mend"
     with pytest.raises(SearchBroken, match=expected) as error:
         study.ask()
     assert study.broken is error.value
