@@ -156,7 +156,7 @@ def test_a_search_of_which_every_trial_fails_ends_with_3_and_goes_on_when_that_i
         code = main([*new(["--local"], real_data, tmp_path, trials=8), "--max-failures", "3"])
     told = (
         "error: Fewer than 3 trials in a row may fail. Received: that many, the last of them trial "
-        r"\d+, for this reason: raised: RuntimeError: no such kernel. Mend the cause, or raise --max-failures."
+        r"\d+: raised: RuntimeError: no such kernel. Mend the cause, or raise --max-failures."
     )
     lines = capfd.readouterr().err.splitlines()
     assert code == 3
