@@ -88,8 +88,8 @@ def _add_search(group: argparse._ArgumentGroup) -> None:
         "--ablate",
         type=int,
         metavar="K",
-        help="train the K largest changes between reference and best one by one, to say which mattered (default: 3, or "
-        "as many as a tenth of the run's epochs allows; 0: none)",
+        help="train K steps from reference to best, one more change at each, to say which mattered (default: 3, or as "
+        "many as a tenth of the run's epochs allows; 0: none)",
     )
     seeds_help = "retrainings of reference and best each (default 5)"
     group.add_argument("--retrain-seeds", type=int, metavar="K", help=seeds_help)
@@ -164,7 +164,7 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
 def _add_limits(group: argparse._ArgumentGroup) -> None:
     timeout_help = "end an attempt at a trial after this long: 90, 90s, 15m, 1h30m, 1d"
     group.add_argument("--trial-timeout", type=_duration, metavar="T", help=timeout_help)
-    budget_help = "the whole command, report included, takes no longer"
+    budget_help = "plan the whole command, report included, to end by then"
     group.add_argument("--time-budget", type=_duration, metavar="T", help=budget_help)
     failures_help = "end when so many trials in a row fail (default 10)"
     group.add_argument("--max-failures", type=int, metavar="M", help=failures_help)
