@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import statistics
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,14 +13,17 @@ import optuna
 from optuna.study import StudyDirection
 
 from search.command.settings import PrunerName, SamplerName
+from search.study.attempts import CONFIG
 
 _REDUCTION: Final = 3  # of the trials at a rung, one in three goes on; rungs after epochs 1, 3, 9 …
 
 
 class EarlyHalvingPruner(optuna.pruners.SuccessiveHalvingPruner):
-    """Asynchronous successive halving without rungs in the last two thirds of a trial.
+    """Asynchronous successive halving without rungs in the last two thirds of a trial, by what a trial may come to.
 
-    With 10 epochs the rungs are after 1 and 3: one after 9 would save a tenth of a trial and lose its result.
+    With 10 epochs the rungs are after 1 and 3: one after 9 would save a tenth of a trial and lose its result. A falling
+    learning rate gains most in the last epochs, a constant one in the first. So trials are compared by their value and
+    what complete trials of the same schedule still gained from that epoch on, on average.
 
     Source: Li and others, A System for Massively Parallel Hyperparameter Tuning, MLSys 2020 (arXiv:1810.05934),
     algorithm 2, with Optuna's change for trials that cannot be paused: one is compared when it reaches a rung, once.
@@ -29,9 +34,26 @@ class EarlyHalvingPruner(optuna.pruners.SuccessiveHalvingPruner):
         self._last_epoch = epochs // _REDUCTION
 
     def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
-        """Whether the last value of a trial is not among the best third of those at its rung so far."""
+        """Whether a trial is not among the best third of those that came to its rung so far."""
         epoch = trial.last_step
-        return epoch is not None and epoch <= self._last_epoch and super().prune(study, trial)
+        if epoch is None or epoch > self._last_epoch:
+            return False
+        expected = copy.copy(trial)
+        value = trial.intermediate_values[epoch] + _gain(study, trial, epoch)
+        expected.intermediate_values = {**trial.intermediate_values, epoch: value}
+        return super().prune(study, expected)
+
+
+def _gain(study: optuna.Study, trial: optuna.trial.FrozenTrial, epoch: int) -> float:
+    """What complete trials gained from an epoch to their end; those of the trial's schedule, if there are any."""
+    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    measured = [each for each in complete if epoch in each.intermediate_values]
+    alike = [each for each in measured if _schedule(each) == _schedule(trial)] or measured
+    return statistics.fmean(each.values[0] - each.intermediate_values[epoch] for each in alike) if alike else 0.0
+
+
+def _schedule(trial: optuna.trial.FrozenTrial) -> object:
+    return trial.user_attrs.get(CONFIG, {}).get("schedule")
 
 
 def _tpe(seed: int) -> optuna.samplers.BaseSampler:

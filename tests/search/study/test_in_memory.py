@@ -13,6 +13,7 @@ from optuna.samplers import RandomSampler
 from optuna.samplers._tpe.sampler import _split_trials, default_gamma
 from optuna.trial import FrozenTrial, TrialState
 
+from fashion_model.config import REFERENCE, TrainConfig
 from search.command.settings import PrunerName
 from search.study.attempts import DRAW
 from search.study.in_memory import InMemoryStudy
@@ -152,6 +153,26 @@ def test_halving_decides_as_optunas_up_to_a_third_of_the_epochs_and_then_lets_tr
                 made.end(number, TrialState.FAIL, None, {})
                 under_way[begin(made).number] = 0
     assert 20 < stopped < 400
+
+
+def test_halving_compares_trials_by_what_complete_ones_of_their_schedule_still_gained() -> None:
+    made = InMemoryStudy("s", Strategy.of("random", "halving", 10, 0), [], Space())
+    constant, one_cycle, cosine = (replace(REFERENCE, schedule=name) for name in ("constant", "one_cycle", "cosine"))
+
+    def began(config: TrainConfig, value: float) -> bool:
+        """Whether a trial that has this value after its first epoch is stopped."""
+        number = made.draw_at(config, {})[0].number
+        made.report(number, 1, value)
+        return made.prune(number)[0]
+
+    for config, first, last in ((constant, 0.87, 0.91), (one_cycle, 0.85, 0.93)):
+        list(made.play(made.draw_at(config, {})[0].number, [first] * 9 + [last], may_stop=False))
+    stopped = [began(constant, 0.880), began(constant, 0.879), began(constant, 0.878)]
+    assert stopped == [False, True, True]
+    assert not began(one_cycle, 0.850), "0.93 in the end, where the best of the others comes to 0.92"
+    assert began(constant, 0.879)
+    assert not began(cosine, 0.870), "as all of them: it gains 0.06, and is the second of six"
+    assert began(cosine, 0.850)
 
 
 @on_every_database
