@@ -116,7 +116,7 @@ def test_a_search_makes_the_cluster_grow_to_its_most_and_is_refused_where_only_t
 
     shared = ["--storage-path", str(tmp_path / "shared")]
     # long enough for the second machine to be there before the first trial has ended, which would leave it none
-    long = ("--trials", "2", "--epochs", "50", "--pruner", "none")
+    long = ("--trials", "2", "--epochs", "200", "--pruner", "none")
     with started(*given, "--name", "grown", *long, *shared) as ended:
         ended.process.wait(SECONDS)
     assert ended.process.returncode == 0, ended.said()
