@@ -17,13 +17,12 @@ from typing import Final
 from cluster.client.jobs import Job
 from cluster.startable import ConnectError
 from search.command.settings import SettingsError
-from search.command.submission.attempts import FLAGS, RUN, Attempt, find, next_attempt
+from search.command.submission.attempts import FLAGS, RUN, USAGE, Attempt, find, next_attempt
 from search.command.submission.flags import FIRST_LINE, Submission, entrypoint, parse_submission, search_flags
 from search.command.submission.remote import Remote, remote, say
 
 _POLL_SECONDS: Final = 2.0
 _BYTES_A_SECOND: Final = 20_000  # of a log that is read again and again
-_USAGE: Final = 2  # the search's exit code when it did not begin
 _SUBMIT_SECONDS: Final = 120.0  # a submission that fails for longer is refused
 
 
@@ -105,9 +104,9 @@ def _see_to_its_end(submission: Submission, place: Remote, attempt: Attempt) -> 
         say(f"end it: {again} --stop {attempt.job_id}")
         return 130
     code = job.code()
-    did_not_begin = code == _USAGE and attempt.job_id == attempt.run  # a later attempt was at a run that is there
+    did_not_begin = code == USAGE and attempt.job_id == attempt.run  # a later attempt was at a run that is there
     is_here = not did_not_begin and _fetch(submission, place, attempt.run, code)
-    if code > _USAGE:
+    if code > USAGE:
         say(f"the search ended with exit code {code}. It goes on with the same command and --name {attempt.run}")
     if submission.down and (is_here or did_not_begin):
         place.down()
@@ -138,7 +137,7 @@ def _is_fetched(folder: Path) -> bool:
 def _fetch(submission: Submission, place: Remote, run: str, code: int) -> bool:
     """Bring the run folder here. Whether there is one: a search that failed before it began left none."""
     here = submission.output / run
-    if submission.request.settings.overwrite and code != _USAGE and (here / "config.json").is_file():
+    if submission.request.settings.overwrite and code != USAGE and (here / "config.json").is_file():
         shutil.rmtree(here)
     try:
         place.fetch(run, here)

@@ -67,9 +67,7 @@ def parse(arguments: Sequence[str] | None, refuse: Callable[[str], NoReturn] | N
     flags["add_config"] = tuple(map(read_config, flags["add_config"] or ())) or None
     flags["warm_start"] = tuple(dict.fromkeys(flags["warm_start"] or ())) or None
     given = {field.name: flags[field.name] for field in fields(Settings) if flags[field.name] is not None}
-    file = read_file(flags["config"]) if flags["config"] else {}
-    if "add_config" in file:
-        file["add_config"] = tuple(map(read_config, file["add_config"]))
+    file = _from_file(flags["config"]) if flags["config"] else {}
     refuse_what_has_no_effect(flags, given)
     output = Path(flags["output"] or _RUNS)
     run = _run_to_resume(flags, output) if flags["resume"] else {}
@@ -97,6 +95,14 @@ def parse(arguments: Sequence[str] | None, refuse: Callable[[str], NoReturn] | N
         verbosity=flags["verbose"] - flags["quiet"],
         show_progress=not flags["no_progress"],
     )
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    """What a --config file sets, with the configurations that it names."""
+    file = read_file(path)
+    if "add_config" in file:
+        file["add_config"] = tuple(map(read_config, file["add_config"]))
+    return file
 
 
 def _resolve(run: Mapping[str, Any], file: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:

@@ -29,7 +29,7 @@ from search.stages.data import named_source
 from search.stages.finalists import most_trainings
 from search.study.open_study import FixedSettings
 from search.study.portfolio import known_points
-from search.study.space import Space
+from search.study.space import Space, usual_size
 from search.study.storage.database import Database, sqlite_url
 from search.study.storage.lock import StudyLock
 from search.study.storage.overview import opened, read_study
@@ -54,8 +54,8 @@ def rehearse(settings: Settings, *, resume: bool, calibrate: bool = False) -> st
     notes: list[str] = []
     address = LOCAL if settings.local else choose_address(settings.address, notes.append)
     place = _place(settings) if address == LOCAL else None
-    if place and place[1].gpus and settings.size is None:
-        settings = replace(settings, size="medium")  # as the search does, once it knows what a trial takes
+    if place and settings.size is None:
+        settings = replace(settings, size=usual_size(place[1].gpus))
     space = Space.of(settings, task)
     if resume and split:
         _require_same_settings(settings, FixedSettings.of(settings, split, task), path)

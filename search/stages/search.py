@@ -33,6 +33,7 @@ def search(run: Run, site: Callable[[], Site], data: Data) -> None:
     """
     from search.run_folder.earlier import Earlier, read_earlier  # loaded by now: see stages/data.py
     from search.study.open_study import StudySpec, open_study
+    from search.study.space import usual_size
     from search.study.storage.database import Database, sqlite_url
     from search.study.storage.lock import StudyLock
 
@@ -47,7 +48,7 @@ def search(run: Run, site: Callable[[], Site], data: Data) -> None:
         if run.settings.size is None:  # kept with the run, so that resuming it elsewhere changes nothing
             if run.settings.storage:
                 database.close(database.connect())  # refused before Ray starts
-            run.settings = replace(run.settings, size="medium" if site().each.gpus else "small")
+            run.settings = replace(run.settings, size=usual_size(site().each.gpus))
         spec = StudySpec.of(run.settings, lock, run.folder.path, data.splits.sha256, data.source.task)
         if warm:
             chosen = Earlier.within(spec.space, earlier)

@@ -77,6 +77,11 @@ _CONDITIONS: Final[Mapping[str, Callable[[Values], bool]]] = {
 }
 
 
+def usual_size(gpus: float) -> SizeName:
+    """The size of a space that nobody has named, by the GPUs that a trial takes."""
+    return "medium" if gpus else "small"
+
+
 class RefusedPoint(ValueError):
     """A point of the space beyond a limit. Names the rule and what the point would need."""
 

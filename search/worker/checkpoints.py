@@ -137,12 +137,16 @@ class StoredCheckpoints:
         self.notes: list[str] = []
 
     @cached_property
-    def _system(self) -> fs.FileSystem:  # not in __init__: for S3, Arrow asks the network where the bucket is
-        return self._store.located()[0]
+    def _located(self) -> tuple[fs.FileSystem, str]:  # not in __init__: for S3, Arrow asks the network for the bucket
+        return self._store.located()
 
-    @cached_property
+    @property
+    def _system(self) -> fs.FileSystem:
+        return self._located[0]
+
+    @property
     def _folder(self) -> str:
-        return f"{self._store.located()[1]}/{self._key}"
+        return f"{self._located[1]}/{self._key}"
 
     def load(self) -> bytes | None:
         """The newest state that can be read and was not discarded."""

@@ -30,13 +30,15 @@ def test_help_reads_well_and_answers_in_half_a_second() -> None:
         assert text in result.stdout
 
 
-def test_help_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize("command", ["run", "status"])
+def test_help_loads_nothing_heavy(command: str) -> None:
     code = (
-        "import sys; sys.argv = ['run', '--help']\n"
-        "from search.run import main\n"
+        f"import sys; sys.argv = ['{command}', '--help']\n"
+        f"from search.{command} import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'numpy', 'pandas', 'optuna', 'ray', 'keras', 'tensorflow', 'matplotlib', 'rich'} & set(sys.modules)\n"
+        "heavy = {'numpy', 'pandas', 'optuna', 'sqlalchemy', 'ray', 'keras', 'tensorflow', 'matplotlib', 'rich'}\n"
+        "heavy &= set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
     result = python("-c", code)

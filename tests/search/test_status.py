@@ -27,7 +27,7 @@ from search.study.open_study import open_study
 from search.study.storage import heartbeat
 from search.study.storage.database import Database, sqlite_url
 from search.study.storage.heartbeat import FINISHED, Beat, Driver, Heartbeat
-from tests.processes import ROOT, child
+from tests.processes import ROOT
 
 from .command import SMALL, started
 from .conftest import WORK, RunTrial, Watcher, study_in
@@ -222,11 +222,8 @@ def test_a_run_that_cannot_be_read_hides_no_other(
     folder: Path, run_trial: RunTrial, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_trial(open_study(study_in(folder, Database(sqlite_url(folder / "study.db"))), Watcher()), [0.5, 0.8])
-    for name, storage in (
-        ("hidden", "postgresql://me:***@host/db"),
-        ("token", "sqlite:///x.db?token=***"),
-        ("gone", None),
-    ):
+    unreadable = {"hidden": "postgresql://me:***@host/db", "token": "sqlite:///x.db?token=***", "gone": None}
+    for name, storage in unreadable.items():
         (tmp_path / name).mkdir()
         RunFolder(tmp_path / name).write_config(Settings(name=name, output=str(tmp_path), storage=storage))
     assert status.main(["--all", "--json", "--output", str(tmp_path)]) == 0
@@ -234,19 +231,6 @@ def test_a_run_that_cannot_be_read_hides_no_other(
     assert [seen["study"] for seen in json.loads(out)] == ["s"]
     assert sorted(line.split(": ")[1] for line in err.splitlines()) == ["gone", "hidden", "token"]
     assert status.main(["gone", "--output", str(tmp_path)]) == 4
-
-
-def test_help_loads_nothing_heavy() -> None:
-    code = """
-import sys
-import search.status
-try:
-    search.status.main(["--help"])
-except SystemExit:
-    print([name for name in ("optuna", "sqlalchemy", "numpy", "rich") if name in sys.modules])
-"""
-    with child(code) as process:
-        assert process.communicate()[0].splitlines()[-1] == "[]"
 
 
 def test_watch_shows_a_run_on_a_terminal_until_it_ends(folder: Path, run_trial: RunTrial) -> None:

@@ -17,7 +17,7 @@ from search.command.settings import SettingsError
 
 RUN: Final = "run"  # keys of a job's metadata
 FLAGS: Final = "flags"
-_USAGE: Final = 2  # the search's exit code when it did not begin
+USAGE: Final = 2  # the search's exit code when it did not begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +68,5 @@ def _is_the_answer(latest: Job, request: Request, flags: str, is_fetched: Callab
     if request.settings.overwrite:
         return False
     if "name" not in request.given:
-        return latest.exit_code != _USAGE and not is_fetched(latest.metadata[RUN])
+        return latest.exit_code != USAGE and not is_fetched(latest.metadata[RUN])
     return latest.status == "SUCCEEDED" and latest.metadata[FLAGS] == flags

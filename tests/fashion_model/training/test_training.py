@@ -3,8 +3,6 @@
 import gc
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -27,9 +25,9 @@ from fashion_model.training.epoch import Learner, batch_of
 from fashion_model.training.result import EpochResult, TrainResult
 from fashion_model.training.training import Budget, Training
 
+from ...processes import python
 from ...trainings import evaluate, train
 
-ROOT = Path(__file__).resolve().parents[3]
 BUDGET = Budget(epochs=4, seed=7)
 
 Weights = list[npt.NDArray[Any]]
@@ -161,8 +159,8 @@ def test_the_same_seed_repeats_every_bit_in_a_fresh_process(
 ) -> None:
     arrays = [part for split in (tiny_splits.train, tiny_splits.validation) for part in (split.images, split.labels)]
     np.savez(tmp_path / "data.npz", *arrays)
-    command = [sys.executable, "-c", IN_A_FRESH_PROCESS, str(tmp_path / "data.npz"), json.dumps(busy_config.to_dict())]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = python("-c", IN_A_FRESH_PROCESS, tmp_path / "data.npz", json.dumps(busy_config.to_dict()))
+    assert done.returncode == 0, done.stderr
     digest = hashlib.sha256(b"".join(weights.tobytes() for weights in trained.weights)).hexdigest()
     assert done.stdout == f"{digest}\n"
 
