@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 _USABLE: Final = 0.8  # of a machine's memory; Ray's monitor begins to kill at 0.95
-_GROWTH: Final = 2.0  # of what the first trial needed; the largest of all need 1.54 times it (docs/performance.md)
+_GROWTH: Final = 2.0  # of what the first trial needed; the largest of all need 1.55 times it (docs/performance.md)
 _MUCH: Final = 0.5  # of what a worker may hold
 _STEP: Final = 1.05  # of what was written down last
 _PAUSE_SECONDS: Final = 0.2
