@@ -166,19 +166,3 @@ def test_every_module_says_first_what_it_is() -> None:
 def test_no_file_is_a_drawer_for_leftovers() -> None:
     drawers = {"util", "utils", "common", "helper", "helpers", "misc"}
     assert [str(path.relative_to(ROOT)) for path in SOURCES if path.stem in drawers] == []
-
-
-def test_the_documents_name_only_tests_that_there_are() -> None:
-    defined = {
-        node.name
-        for path in (ROOT / "tests").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef)
-    }
-    named = {
-        name
-        for document in (ROOT / "docs").glob("*.md")
-        for name in re.findall(r"`(test_\w+)`", document.read_text(encoding="utf-8"))
-    }
-    assert len(named) > 20
-    assert sorted(named - defined) == []
