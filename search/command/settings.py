@@ -110,7 +110,8 @@ class Settings:
     price_source: str | None = None
 
     def __post_init__(self) -> None:
-        _require(_NAME.fullmatch(self.name), "name", self.name, "up to 64 letters, digits, dots, dashes or underscores")
+        name = "up to 64 letters, digits, dots, dashes or underscores, the first a letter or digit"
+        _require(_NAME.fullmatch(self.name), "name", self.name, name)
         for field in ("trials", "epochs", "finalists", "retrain_seeds", "max_failures"):
             _require(getattr(self, field) >= 1, field, getattr(self, field), "at least 1")
         for field in ("seed", "split_seed"):

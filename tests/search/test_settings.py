@@ -35,6 +35,7 @@ from search.command.settings_files import as_toml, read_file, read_run
         ),
         ({"train_size": 59_991}, r"--train-size must be from 120 to 59990 images"),
         ({"name": "../escape"}, r"--name must be up to 64 letters.*Received: ../escape."),
+        ({"name": ".hidden"}, r"--name must be .*, the first a letter or digit. Received: .hidden."),
         ({"name": ""}, r"--name must be"),
         ({"name": "x" * 65}, r"--name must be"),
         ({"cpus_per_trial": 0.1}, r"--cpus-per-trial must be from 0.5 to 10000. Received: 0.1."),
