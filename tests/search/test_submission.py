@@ -101,8 +101,8 @@ def test_a_wrong_flag_ends_the_command_here_under_its_own_name(
     ("words", "message"),
     [
         (["--trials", "0"], "--trials must be at least 1. Received: 0"),
-        (["--local"], "A submitted search must run on the cluster. Received: --local"),
-        (["--dry-run"], "must run on the cluster"),
+        (["--local"], r"A submitted search must run on the cluster\. Received: --local\. Leave it out"),
+        (["--dry-run"], r"must run on the cluster\. Received: --dry-run\."),
         (["--report-only", "runs/a"], "--report-only must name a run's folder"),
         (
             ["--storage", "postgresql://me:secret@host/db"],
@@ -115,9 +115,9 @@ def test_a_wrong_flag_ends_the_command_here_under_its_own_name(
         (["--down"], r"--down must come with --cluster, and without --stop\. Received: --down with --address"),
         (["--resume"], "--resume is for a run on this computer"),
         (["--resume=runs/a"], "--resume is for a run on this computer"),
-        (["--fail-unless-better"], "must only bring its run folder"),
-        (["--to-mlflow", "sqlite:///m.db"], "must only bring its run folder"),
-        (["--format", "md"], "must only bring its run folder"),
+        (["--fail-unless-better"], r"must only bring its run folder\. Received: --fail-unless-better\. Give it to"),
+        (["--to-mlflow", "sqlite:///m.db"], r"must only bring its run folder\. Received: --to-mlflow\."),
+        (["--format", "md"], r"must only bring its run folder\. Received: --format md\."),
     ],
 )
 def test_what_makes_no_sense_on_a_cluster_is_refused_with_a_remedy(words: list[str], message: str) -> None:

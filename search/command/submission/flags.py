@@ -101,15 +101,26 @@ def parse_submission(arguments: Sequence[str] | None) -> Submission:
 
 def _refuse_what_stays_here(request: Request) -> None:
     settings = request.settings
-    if settings.local or request.report_only or request.dry_run or request.print_config:
+    here = {
+        "--local": settings.local,
+        "--report-only": request.report_only,
+        "--dry-run": request.dry_run,
+        "--print-config": request.print_config,
+    }
+    if given := ", ".join(flag for flag, is_given in here.items() if is_given):
         raise SettingsError(
-            "A submitted search must run on the cluster. Received: --local, --report-only, --dry-run or "
-            "--print-config. They are for `python -m search.run` here."
+            f"A submitted search must run on the cluster. Received: {given}. Leave it out, or give it to "
+            "`python -m search.run` here."
         )
-    if request.least_gain is not None or request.mlflow or request.as_markdown:
+    later = {
+        "--fail-unless-better": request.least_gain is not None,
+        "--to-mlflow": request.mlflow,
+        "--format md": request.as_markdown,
+    }
+    if given := ", ".join(flag for flag, is_given in later.items() if is_given):
         raise SettingsError(
-            "A submitted search must only bring its run folder. Received: --fail-unless-better, --to-mlflow or "
-            "--format md. Give them to `python -m search.run --report-only runs/NAME` once the folder is here."
+            f"A submitted search must only bring its run folder. Received: {given}. Give it to "
+            "`python -m search.run --report-only runs/NAME` once the folder is here."
         )
     for flag, url in (("--storage", settings.storage), ("--storage-path", settings.storage_path)):
         if url and without_password(url) != url:
