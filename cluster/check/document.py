@@ -98,7 +98,7 @@ def load(path: Path) -> tuple[Place, ...]:
         return tuple(_document(path, data, node) for data, node in documents)
     except RecursionError as error:
         what = f"{path}, where an alias (*name) stands for a value that holds it"
-        raise DocumentError(f"A cluster's file must end. Received: {what}. Write that value out.") from error
+        raise DocumentError(f"No value of a cluster's file may hold itself. Received: {what}. Write it out.") from error
 
 
 def _document(path: Path, data: Any, node: yaml.Node) -> Place:

@@ -34,7 +34,7 @@ class RunFolder:
     sessions.json   the wall time of each command that worked on it
     state.json      the search as it stands, if it was interrupted
     outcome.json    every record; predictions.npz, models/: the finals
-    report.html, report.json, log.txt
+    report.html, report.json, MODEL_CARD.md, best.json, log.txt
     """
 
     path: Path

@@ -65,7 +65,7 @@ def _say(error: BaseException) -> int:
         return 1
     if isinstance(error, OSError):
         remedy = "Free space there, or fix its rights, then resume."
-        print(f"error: What is found must be kept. Received: {error}. {remedy}", file=sys.stderr)
+        print(f"error: The files of a run must be read and written. Received: {error}. {remedy}", file=sys.stderr)
     else:
         print(f"error: {error}", file=sys.stderr)
     return code

@@ -85,8 +85,8 @@ class OnRay:
             aborts = aborts + 1 if study.counts.ended() == ended else 0
             if aborts == _ABORTS:
                 raise SearchBroken(
-                    f"Ray must bring trials to an end. Received: {_ABORTS} attempts without one; {fault}. "
-                    "The trace is in log.txt; fix the cause, then resume."
+                    f"Ray must bring trials to an end. Received: it gave up {_ABORTS} times in a row before one had "
+                    f"ended; {fault}. The trace is in log.txt; fix the cause, then resume."
                 )
 
     def run_trainings(self, assignments: Sequence[Assignment], images: Images, on_done: OnDone) -> None:

@@ -120,7 +120,7 @@ def test_a_value_of_another_kind_is_a_finding_and_no_crash(changed: Changed, key
         ("a: [1\n", r"must be YAML. Received: .*file.yaml, while parsing"),
         ("a: 2026-13-45\n", r"must be YAML. Received: .*file.yaml, month must be in 1..12. Check"),
         ("? [a]\n: 1\n", r"must be YAML. Received: .*file.yaml, while constructing a mapping"),
-        ("a: &a [*a]\n", r"must end. Received: .*file.yaml, where an alias"),
+        ("a: &a [*a]\n", r"may hold itself. Received: .*file.yaml, where an alias"),
         ("", "must have keys and values"),
         ("- 1\n", "must have keys and values"),
         ("kind: Deployment\n", "must have provider.type, or hold a RayCluster"),
