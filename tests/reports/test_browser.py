@@ -208,7 +208,9 @@ def test_better_and_worse_are_told_apart_without_colours(of_finished: dict[int, 
     assert set(of_finished[320]["marks"]) == {"better▲", "worse▼"}
 
 
-def test_nothing_is_requested(of_finished: dict[int, dict[str, Any]], of_interim: dict[int, dict[str, Any]]) -> None:
+def test_the_page_requests_nothing(
+    of_finished: dict[int, dict[str, Any]], of_interim: dict[int, dict[str, Any]]
+) -> None:
     assert [measured["requests"] for measured in (*of_finished.values(), *of_interim.values())] == [[]] * 2 * len(
         WIDTHS
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from search.command.arguments import parse
+from search.command.flags import command_line
 from search.command.settings import Settings, SettingsError
 from search.run import main
 
@@ -58,6 +59,14 @@ def test_every_setting_has_a_flag(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     listed = set(re.findall(r"^  (--[\w-]+)", text, re.MULTILINE))
     assert {f"--{field.name.replace('_', '-')}" for field in fields(Settings)} <= listed
+
+
+def test_the_help_names_the_defaults_that_hold() -> None:
+    settings = Settings(name="n").to_dict()
+    said = {each.dest: re.search(r"\(default (\w+)", each.help or "") for each in command_line()._actions}
+    named = {name: found[1] for name, found in said.items() if found and settings.get(name) is not None}
+    assert len(named) >= 10
+    assert named == {name: str(settings[name]) for name in named}
 
 
 @pytest.mark.parametrize("wrong", [["--trialz", "3"], ["--trials", "many"], ["--sampler", "grid"], ["--trial", "3"]])

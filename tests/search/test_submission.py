@@ -77,7 +77,7 @@ def test_the_price_of_the_clusters_file_goes_there_where_it_has_one_and_none_was
     assert [search_flags(request, None, price) for request in asked] == [own, "--price-per-hour 3.0"]
 
 
-def test_verbosity_goes_there() -> None:
+def test_the_clusters_search_is_as_verbose_as_this_command() -> None:
     assert flags("-qq") == "-q -q"
     assert flags("-v") == "-v"
 

@@ -90,7 +90,9 @@ def test_a_token_that_is_missing_or_wrong_is_an_error_at_once(status: int, recei
         ask(address)
 
 
-def test_patience_ends(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_api_that_goes_on_failing_is_said_once_and_ends_the_patience(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_LATE_SECONDS", 0.0)
     with (
         serving((502, b"")) as address,
