@@ -27,7 +27,7 @@ _UNITS: Final = ((172_800.0, 86_400.0, "d"), (5400.0, 3600.0, "h"), (90.0, 60.0,
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Wall seconds that are left: what is most likely, and the limits between which four of five runs end."""
+    """Wall seconds that are left: an estimate, and the limits between which four of five runs should end."""
 
     seconds: float
     least: float
