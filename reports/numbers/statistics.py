@@ -14,6 +14,7 @@ from scipy import special, stats
 Booleans = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 PERMUTATIONS: Final = 99_999
+_Z: Final = 1.96
 
 
 class Interval(NamedTuple):
@@ -132,10 +133,19 @@ def two_sided_p(values: Floats, errors: Errors) -> Floats:
     return p_values
 
 
+def _of_images(per_image: Floats) -> Variances:
+    """The images' part of the variance. Where every run says the same of every image, their spread is 0 and means
+    little: the interval then reaches as far as Wilson's for n of n, about z²/n."""
+    alike = per_image.min() == per_image.max() and per_image[0] in (-1.0, 0.0, 1.0)
+    count = len(per_image)
+    return Variances(np.asarray((_Z / count) ** 2), count - 1) if alike else variance_of_mean(per_image)
+
+
 def mean_accuracy(correct: Booleans) -> Estimate:
     """Mean accuracy of k runs, with image sampling and run-to-run spread in the interval. `correct` is (k, n)."""
-    errors = standard_errors(variance_of_mean(correct.mean(axis=0)), variance_of_mean(correct.mean(axis=1)))
-    return intervals(correct.mean(), errors)[0]
+    errors = standard_errors(_of_images(correct.mean(axis=0)), variance_of_mean(correct.mean(axis=1)))
+    found = intervals(correct.mean(), errors)[0]
+    return Estimate(found.value, max(0.0, found.low), min(1.0, found.high))
 
 
 def accuracy_difference(reference: Booleans, best: Booleans) -> Difference:
@@ -150,7 +160,7 @@ def accuracy_difference(reference: Booleans, best: Booleans) -> Difference:
     Bloom 1995 (Evaluation Review 19:547) for a power of 80%.
     """
     per_image = best.mean(axis=0) - reference.mean(axis=0)
-    image = variance_of_mean(per_image)
+    image = _of_images(per_image)
     seeds = (variance_of_mean(reference.mean(axis=1)), variance_of_mean(best.mean(axis=1)))
     errors = standard_errors(image, *seeds)
     return Difference(
@@ -198,7 +208,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 def calibration_error(probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], bins: int = 15) -> float:
     """Expected calibration error over equal-width bins of the top probability (Guo et al. 2017).
 
-    `probabilities` is (n, 10), `labels` (n,). NaN where a probability is not finite.
+    `probabilities` is (n, c), `labels` (n,). NaN where a probability is not finite.
     """
     if not np.isfinite(probabilities).all():
         return math.nan

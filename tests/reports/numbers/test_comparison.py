@@ -53,6 +53,13 @@ def test_an_interval_around_zero_is_no_reliable_difference() -> None:
     assert not comparison.practically_equivalent
 
 
+@pytest.mark.parametrize(("images", "equal"), [(20, False), (10_000, True)])
+def test_two_perfect_models_are_called_equal_only_if_there_are_images_enough_to_tell(images: int, equal: bool) -> None:
+    comparison = compared(finish(Plan(images=images, reference_error=0.0, best_error=0.0)))
+    assert (comparison.verdict, comparison.practically_equivalent) == ("no reliable difference", equal)
+    assert ("Practically equivalent" in comparison.sentence) == equal
+
+
 def test_the_reference_as_winner_is_said_to_be_unbeaten() -> None:
     comparison = compared(finish(Plan(best_config=REFERENCE)))
     assert comparison.verdict == "no reliable difference"

@@ -114,6 +114,15 @@ def test_one_seed_has_no_seed_variance() -> None:
     assert mean_accuracy(correct).value == 0.75
 
 
+@pytest.mark.parametrize("images", [20, 10_000])
+def test_of_perfect_models_the_interval_reaches_as_far_as_wilsons_and_ends_at_1(images: int) -> None:
+    right = np.ones((3, images), dtype=bool)
+    accuracy, difference = mean_accuracy(right), accuracy_difference(right, right).estimate
+    assert accuracy.high == 1.0
+    assert 1.0 - accuracy.low == pytest.approx(1.0 - wilson(images, images).low, rel=0.3)
+    assert (difference.low, difference.value, difference.high) == pytest.approx((accuracy.low - 1, 0, 1 - accuracy.low))
+
+
 def test_five_runs_that_are_all_better_have_the_least_p_of_0_008() -> None:
     assert permutation_p([890, 891, 892, 893, 894], [930, 931, 932, 933, 934]) == pytest.approx(2 / math.comb(10, 5))
 
