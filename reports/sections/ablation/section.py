@@ -48,7 +48,10 @@ class Ablation:
 def ablation(finished: Finished) -> Section:
     """Which change mattered, where it was measured."""
     outcome, same = finished.outcome, finished.comparison.same_configuration
-    numbers = ablation_of(outcome.ablation, outcome.finalists) if outcome.ablation else None
+    configs = [step.config for step in outcome.ablation[:-1]]
+    on_path = {trial.number for trial in outcome.trials if trial.config in configs}
+    others = [score for score in outcome.finalists if score.trial not in on_path]
+    numbers = ablation_of(outcome.ablation, others) if outcome.ablation else None
     return draw_section(
         "sections/ablation/ablation.html", id="ablation", title="Changes", heading=_heading(numbers, same),
         numbers={"ablation": numbers}, a=numbers, same=same, chart=gains(numbers) if numbers else None,
@@ -56,11 +59,16 @@ def ablation(finished: Finished) -> Section:
 
 
 def ablation_of(path: Sequence[AblationStep], finalists: Sequence[FinalistScore]) -> Ablation:
-    """The gains with their intervals. The spread is pooled over the path and the finalists, of which the last of the
-    path is one."""
+    """The gains with their intervals. The spread is pooled over the path and the `finalists`: the winner, which is the
+    last of the path, and those that are not on it.
+
+    The intervals of the steps hold together (Bonferroni), since the heading names the largest of them.
+    """
     groups = [step.values for step in path[:-1]] + [score.fresh_values for score in finalists]
     spread, freedom = seed_spread(groups)
-    half = float(stats.t.ppf(0.975, freedom)) * spread if freedom else 0.0
+    looks = len(path) - 1
+    half, half_of_all = (float(stats.t.ppf(1 - 0.025 / each, freedom)) * spread if freedom else 0.0
+                         for each in (looks, 1))  # fmt: skip
     steps = [
         Step(
             name="reference",
@@ -72,7 +80,7 @@ def ablation_of(path: Sequence[AblationStep], finalists: Sequence[FinalistScore]
         )
     ]
     steps += [_step(before, after, half) for before, after in pairwise(path)]
-    total = _gain(path[0], path[-1], half) or Estimate(0.0, 0.0, 0.0)
+    total = _gain(path[0], path[-1], half_of_all) or Estimate(0.0, 0.0, 0.0)
     return Ablation(steps=tuple(steps), total=total, freedom=freedom, trainings=sum(step.trainings for step in path))
 
 

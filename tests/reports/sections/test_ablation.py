@@ -47,10 +47,20 @@ def test_each_gain_is_over_the_step_before_with_the_pooled_spread_of_the_seeds()
     first, last = found.steps[1].gain, found.steps[3].gain
     assert first is not None
     assert last is not None
-    assert first.high - first.value == pytest.approx(stats.t.ppf(0.975, 5) * spread)
-    assert last.high - last.value == pytest.approx(stats.t.ppf(0.975, 5) * spread * (1 / 2 + 1 / 3) ** 0.5)
+    together = stats.t.ppf(1 - 0.025 / 3, 5)  # Bonferroni, for three changes
+    assert first.high - first.value == pytest.approx(together * spread)
+    assert last.high - last.value == pytest.approx(together * spread * (1 / 2 + 1 / 3) ** 0.5)
+    total = found.total.high - found.total.value
+    assert total == pytest.approx(stats.t.ppf(0.975, 5) * spread * (1 / 2 + 1 / 3) ** 0.5)
     assert [step.name for step in found.steps[:3]] == ["reference", "batch norm", "schedule, warmup fraction"]
     assert found.trainings == 2 * 4
+
+
+def test_the_seeds_of_a_finalist_on_the_path_count_once_in_the_spread() -> None:
+    search = finish(Plan())
+    reference = replace(WINNER, trial=0, seeds=(1, 2), fresh_values=PATH[0].values)
+    outcome = replace(search.outcome, ablation=PATH, finalists=(WINNER, reference))
+    assert ablation(finished(outcome, search.predictions)).numbers["ablation"] == ablation_of(PATH, (WINNER,))
 
 
 def test_trainings_that_failed_say_nothing_of_the_spread_and_a_step_without_a_value_has_no_gain() -> None:
@@ -67,7 +77,7 @@ def test_the_section_names_the_change_that_mattered_and_shows_every_step() -> No
     section = ablation(finished(with_path(search.outcome, PATH), search.predictions))
     assert section.heading == "Batch norm helped most: +1.30 pt on the validation images, all changes +2.00 pt"
     rows = Page(section.html).tables["ablation-table"]
-    assert [row[1:3] for row in rows[1:3]] == [["", ""], ["+1.30 pt", "+0.97 to +1.63 pt"]]
+    assert [row[1:3] for row in rows[1:3]] == [["", ""], ["+1.30 pt", "+0.85 to +1.75 pt"]]
     assert rows[2][-2:] == ["2", "batch norm no → yes"]
     assert "Gain of each change" in section.html
 
