@@ -23,8 +23,7 @@ FAILED_MOST: Final = 0.5
 SHARED_MOST: Final = 0.01
 CLOCK_SECONDS: Final = 60.0
 """By how much the clocks of two machines may differ."""
-_MODELS: Final[tuple[ModelName, ...]] = ("reference", "best")
-_AGAIN: Final = "Search again in a new run folder."
+MODELS: Final[tuple[ModelName, ...]] = ("reference", "best")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +57,8 @@ def gating_checks(outcome: SearchOutcome, predictions: Predictions) -> tuple[Che
 
 def _arithmetic(outcome: SearchOutcome, predictions: Predictions) -> Sequence[Check]:
     images = len(predictions.labels)
-    right = np.stack([predictions.of(model).argmax(axis=2) == predictions.labels for model in _MODELS]).mean(axis=2)
-    recorded = [[run.test_accuracy for run in outcome.runs(model)] for model in _MODELS]
+    right = np.stack([predictions.of(model).argmax(axis=2) == predictions.labels for model in MODELS]).mean(axis=2)
+    recorded = [[run.test_accuracy for run in outcome.runs(model)] for model in MODELS]
     gap = float(np.abs(right - recorded).max()) * images
     scores = np.stack([predictions.reference, predictions.best])
     broken = int((~np.isfinite(scores)).any(axis=3).sum())
@@ -89,9 +88,9 @@ def _arithmetic(outcome: SearchOutcome, predictions: Predictions) -> Sequence[Ch
 
 
 def _fairness(outcome: SearchOutcome) -> Sequence[Check]:
-    seeds = {name: [run.train.seed for run in outcome.runs(name)] for name in _MODELS}
+    seeds = {name: [run.train.seed for run in outcome.runs(name)] for name in MODELS}
     epochs = sorted({len(run.train.epochs) for run in outcome.finals})
-    sizes = [sorted({run.train.parameters for run in outcome.runs(name)}) for name in _MODELS]
+    sizes = [sorted({run.train.parameters for run in outcome.runs(name)}) for name in MODELS]
     count = len(set(seeds["reference"]))
     return (
         Check(
@@ -184,5 +183,5 @@ def _failed_trials(outcome: SearchOutcome) -> Check:
     return Check(
         code="D3", level=level(fails=failed > FAILED_MOST * count, notes=failed > FAILED_NOTED * count),
         rule=f"At most {FAILED_NOTED:.0%} of the trials failed; if more than half did, nothing was searched.",
-        found=f"{failed} of {count} failed", remedy=f"Read why they failed, mend it. {_AGAIN}",
+        found=f"{failed} of {count} failed", remedy="Read why they failed, mend it. Search again in a new run folder.",
     )  # fmt: skip

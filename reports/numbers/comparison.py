@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from fashion_model.task import Task
-from reports.numbers.checks import Check, gating_checks
+from reports.numbers.checks import MODELS, Check, gating_checks
 from reports.numbers.model_summary import Labels, ModelSummary, summarise
 from reports.numbers.statistics import NO_DIFFERENCE, Difference, accuracy_difference
 from reports.numbers.wording import percent, plural, points, points_interval
@@ -17,7 +17,6 @@ Verdict = Literal["better", "no reliable difference", "worse", "no verdict"]
 
 PRACTICALLY_EQUAL: Final = 0.003
 """A difference whose interval lies within ±0.3 pt is called practically equivalent."""
-MODELS: Final[tuple[ModelName, ...]] = ("reference", "best")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +57,10 @@ class Comparison:
     def models(self) -> tuple[tuple[ModelName, ModelSummary], ...]:
         """Both models by their names."""
         return ("reference", self.reference), ("best", self.best)
+
+    def distinct(self) -> tuple[tuple[ModelName, ModelSummary], ...]:
+        """Both models, or the one where the reference is the best."""
+        return self.models()[:1] if self.same_configuration else self.models()
 
 
 def compare(outcome: SearchOutcome, predictions: Predictions) -> Comparison:

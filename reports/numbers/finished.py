@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from fashion_model.task import FASHION_MNIST, Task
 from reports.numbers.changes import Changes, changes
-from reports.numbers.comparison import MODELS, Comparison, compare
+from reports.numbers.checks import MODELS
+from reports.numbers.comparison import Comparison, compare
 from reports.numbers.trials import TrialNumbers, trial_numbers
 from reports.records import ModelName, Predictions, SearchOutcome, load_outcome, load_predictions
 

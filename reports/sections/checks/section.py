@@ -12,7 +12,6 @@ import numpy as np
 from fashion_model.config import TrainConfig
 from reports.layout.section import Section, draw_section
 from reports.numbers.checks import Check, level
-from reports.numbers.comparison import MODELS
 from reports.numbers.finished import Finished
 from reports.numbers.wording import plural, points, value_text
 from reports.records import SearchOutcome
@@ -93,7 +92,7 @@ def _class_notes(finished: Finished) -> Iterator[Check]:
         holds, rule = least == most == wanted, f"The test set has {wanted:,} images of each class."
     yield _note("C3", holds, rule, f"{least:,} to {most:,} a class")
     never: Counter[str] = Counter()
-    for model in MODELS:
+    for model, _ in finished.comparison.distinct():
         for run in finished.predictions.of(model).argmax(axis=2):
             never.update(names[label] for label in np.flatnonzero(np.bincount(run, minlength=classes) == 0))
     runs = ", ".join(f"{name} never, in {plural(count, 'run')}" for name, count in never.most_common())

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from reports.layout.section import Section, draw_section
 from reports.layout.thumbnails import thumbnails
 from reports.numbers.changes import CellChange, Changes
-from reports.numbers.comparison import MODELS
+from reports.numbers.checks import MODELS
 from reports.numbers.finished import Finished
 from reports.records import ModelName
 

@@ -49,6 +49,7 @@ def reproduce(finished: Finished) -> Section:
     return draw_section(
         "sections/reproduce/reproduce.html", id="reproduce", title="Reproduce", heading="Run it again",
         numbers={"reproduce": source}, source=source, image_shape=", ".join(map(str, finished.task.image_shape)),
+        is_one=finished.comparison.same_configuration,
     )  # fmt: skip
 
 
@@ -105,6 +106,6 @@ def _data(outcome: SearchOutcome) -> tuple[Fact, ...]:
 def _models(comparison: Comparison) -> tuple[dict[str, str | int], ...]:
     return tuple(
         {"model": name, "seed": run.seed, "path": without_folders(run.model_file), "sha256": run.model_sha256}
-        for name, model in comparison.models()
+        for name, model in comparison.distinct()
         for run in model.runs
     )

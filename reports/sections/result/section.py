@@ -37,7 +37,7 @@ def result(finished: Finished) -> Section:
     is_judged = comparison.verdict != "no verdict" and not comparison.same_configuration
     return draw_section(
         "sections/result/result.html", id="result", title="Result", heading=_heading(comparison), numbers=numbers,
-        c=comparison, document=finished.document, icon=_ICONS[comparison.verdict], price=_price(comparison),
+        c=comparison, icon=_ICONS[comparison.verdict], price=_price(comparison),
         claim=claim, next=advice, seen=seen, is_judged=is_judged,
         chart=difference_interval(comparison) if is_judged else None,
     )  # fmt: skip
@@ -67,8 +67,9 @@ def claim_in_words(finished: Finished) -> str:
     document, comparison = finished.document, finished.comparison
     if document is None:
         return ""
-    models = comparison.models()[:1] if comparison.same_configuration else comparison.models()
-    places = [f"{_NAMES[name]}’s interval {_place(model.test_accuracy, document)}" for name, model in models]
+    places = [
+        f"{_NAMES[name]}’s interval {_place(model.test_accuracy, document)}" for name, model in comparison.distinct()
+    ]
     return f"The document claims {percent(document.test_accuracy, 0)}: {'; '.join(places)}.{_other_terms(finished)}"
 
 

@@ -47,7 +47,7 @@ def runs(finished: Finished) -> Section:
     }
     return draw_section(
         "sections/retrainings/runs.html", id="runs", title="Runs", heading=_runs_heading(comparison, share),
-        numbers=numbers, c=comparison, models=_shown(comparison), names=_NAMES,
+        numbers=numbers, c=comparison, models=comparison.distinct(), names=_NAMES,
         chart=seed_dots(comparison, finished.document), permutation_p=permuted, probability_better=share,
         equal=equal,
     )  # fmt: skip
@@ -83,11 +83,6 @@ def equal_compute(finished: Finished) -> EqualCompute | None:
     )
 
 
-def _shown(comparison: Comparison) -> tuple[tuple[ModelName, ModelSummary], ...]:
-    """Both models, or the one where the reference is the best."""
-    return comparison.models()[:1] if comparison.same_configuration else comparison.models()
-
-
 def _runs_heading(comparison: Comparison, share: float | None) -> str:
     """Says that one is better only where the verdict does."""
     seeds = len(comparison.seeds)
@@ -95,7 +90,7 @@ def _runs_heading(comparison: Comparison, share: float | None) -> str:
         return "One run each: the spread between runs is not known"
     if share is None or comparison.verdict not in ("better", "worse"):
         spread = " and ".join(
-            f"{points(model.seed_deviation or 0.0).lstrip('+')} pt" for _, model in _shown(comparison)
+            f"{points(model.seed_deviation or 0.0).lstrip('+')} pt" for _, model in comparison.distinct()
         )
         return f"From seed to seed the accuracy varies by {spread} (SD)"
     if share in (0.0, 1.0):
@@ -114,7 +109,7 @@ def curves(finished: Finished) -> Section:
 
 def seed_dots(comparison: Comparison, document: Document | None) -> Markup:
     """Test accuracy of every run as a dot, the mean as a bar, the document's claim as a dashed line."""
-    shown = _shown(comparison)
+    shown = comparison.distinct()
     figure, (axes,) = svg.new_figure(0.9 + 0.5 * len(shown))
     for row, (name, model) in enumerate(reversed(shown)):
         _draw_runs(axes, row, model, svg.MODEL_COLOURS[name])
@@ -148,7 +143,7 @@ def learning_curves(comparison: Comparison, outcome: SearchOutcome) -> Markup:
     """Left: training accuracy of every retraining, thin, and the mean. Right: validation accuracy in the search."""
     figure, (retrained, searched) = svg.new_figure(2.9, columns=2)
     ends = []
-    for name, model in _shown(comparison):
+    for name, model in comparison.distinct():
         _draw_retrainings(retrained, name, model)
         if (end := model.train_accuracy()) is not None:
             ends.append(f"{_NAMES[name]}: {100 * end:.2f}%")

@@ -168,6 +168,14 @@ def test_a_class_that_a_run_never_predicts_is_noted() -> None:
     assert next(check for check in checks if check.code == "C7").found == "Shirt never, in 1 run"
 
 
+def test_a_run_of_a_reference_that_wins_is_counted_once() -> None:
+    search = finish(Plan(seeds=2, best_config=REFERENCE))
+    never = search.predictions.reference.copy()
+    never[never.argmax(axis=2) == 6] = np.eye(10, dtype=np.float32)[4]
+    numbers = replace(search, predictions=replace(search.predictions, reference=never, best=never)).numbers()
+    assert next(check for check in self_checks(numbers) if check.code == "C7").found == "Shirt never, in 2 runs"
+
+
 def test_a_study_without_its_reference_is_noted() -> None:
     search = finish(Plan())
     trials = tuple(replace(trial, is_reference=False) for trial in search.outcome.trials)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from fashion_model.config import REFERENCE
 from reports.numbers.comparison import compare
-from reports.sections.reproduce.section import provenance
+from reports.sections.reproduce.section import provenance, reproduce
 from tests.reports.conftest import FinishedSearch, Plan, finish
 
 
@@ -39,3 +40,12 @@ def test_commit_and_lock_file_are_named(search: FinishedSearch) -> None:
     facts = provenance(replace(search.outcome, environment=environment), comparison).machine
     assert [fact.value for fact in facts[:2]] == ["0123abcd+", "ef" * 32]
     assert provenance(search.outcome, comparison).machine[0].value == "not recorded"
+
+
+def test_where_the_reference_wins_its_model_is_loaded_and_its_files_are_listed_once() -> None:
+    numbers = finish(Plan(best_config=REFERENCE)).numbers()
+    section = reproduce(numbers)
+    assert "The reference was retrained on the seeds 0, 1, 2, 3, 4." in section.html
+    assert "<p>Load the reference, that of the first seed" in section.html
+    assert "tuned" not in section.html.lower()
+    assert section.html.count(".keras</td>") == 5
