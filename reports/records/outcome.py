@@ -149,8 +149,8 @@ class SearchOutcome:
     `settings` are the resolved command-line settings by name; `best_trial` is the number of the trial that
     the finalists' scores chose (the reference's own, if nothing beat it). `finals` holds the
     reference's runs and the best's, on the same seeds in the same order. `lost` holds the attempts that ended without a
-    result and were repeated, each FAIL with its reason; empty in older runs. The work of a lost attempt is what it had
-    done at its last report; it is empty if the attempt had not reported, or if the driver died.
+    result and were repeated if the search went on, each FAIL with its reason; empty in older runs. The work of a lost
+    attempt is what it had done at its last report; it is empty if the attempt had not reported, or if the driver died.
 
     `ablation` leads from the reference to the best, both included; empty where nothing was ablated. `equal_compute`
     holds the reference's runs of so many epochs that they cost as much as the best's; empty where the best costs no

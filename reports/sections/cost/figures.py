@@ -73,7 +73,7 @@ class Cost:
     """Wall time, CPU time, epochs and images by stage, their sums, the timeline of the search, and its machines.
 
     `gpu_hours` are what the cluster's GPUs cost, busy or not: their number × the wall time. `lost` attempts ended
-    without a result and were repeated; `lost_cpu_seconds` is their part of the search's CPU time.
+    without a result, as in SearchOutcome; `lost_cpu_seconds` is their part of the search's CPU time.
     """
 
     stages: tuple[StageCost, ...]

@@ -71,7 +71,7 @@ def test_a_busy_share_is_the_trials_time_over_peak_times_span() -> None:
     assert sorted(lane.busy_share for lane in line.lanes) == pytest.approx([0.25, 1.0])
 
 
-def test_what_went_into_attempts_that_were_made_again_is_part_of_the_cost_and_said() -> None:
+def test_what_went_into_attempts_without_a_result_is_part_of_the_cost_and_said() -> None:
     search = finish(Plan())
     first, second = search.outcome.trials[:2]
     attempt = at(second, "01:00", 30, "b")
@@ -86,9 +86,10 @@ def test_what_went_into_attempts_that_were_made_again_is_part_of_the_cost_and_sa
     assert lanes[-1] == [(99, "FAIL")]
     names = [[lane.worker for lane in each.timeline.lanes] for each in (spent, without)]
     assert names == [["worker 1", "worker 2", "worker 3"], ["worker 1", "worker 2"]], "the same as without it"
-    said = "Of the search’s CPU time, 2 h 00 min went into 1 attempt lost"
+    said = "Of the search’s CPU time, 2 h 00 min went into 1 attempt that ended without a result: lost with a worker"
     pages = [cost(finished(replace(search.outcome, lost=each), search.predictions)).html for each in ((lost,), ())]
     assert [said in page for page in pages] == [True, False]
+    assert "made again" not in pages[0], "the time budget may have ended before that"
 
 
 def test_trials_of_less_than_a_second_are_one_at_once() -> None:
