@@ -58,6 +58,13 @@ def test_what_to_do_next_follows_from_the_verdict(plan: Plan, advice: str) -> No
     assert f"<b>Next:</b> {advice}" in result(numbers).html
 
 
+def test_a_search_that_ended_before_its_trials_wants_time_and_not_more_trials() -> None:
+    search = finish(Plan(best_config=REFERENCE))
+    settings = {**search.outcome.settings, "trials": 50, "time_budget": 3600.0}
+    advice = next_step(replace(search, outcome=replace(search.outcome, settings=settings)).numbers())
+    assert advice.endswith("search under a new --name with more time: 14 of 50 trials ended.")
+
+
 def test_what_could_have_been_seen_is_said_beside_the_interval() -> None:
     numbers = finish(Plan()).numbers()
     size = points(numbers.comparison.difference.detectable).lstrip("+")
