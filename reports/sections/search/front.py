@@ -117,11 +117,16 @@ def _sentence(outcome: SearchOutcome, at_knee: FrontPoint | None, numbers: KneeN
     models = outcome.reference_config, outcome.best_config
     times = [ratio(at_knee.multiply_adds, network_of(each, outcome.data.task).multiply_adds) for each in models]
     accuracy, seeds = percent(numbers.accuracy.value), plural(len(outcome.knee), "seed")
-    return (
+    verdict = (
         f"The knee, trial {trial.number}, {_SAYS[numbers.verdict]}: {accuracy} on the test images, "
-        f"{points(reference.value)} pt (95% interval {points_interval(reference)} pt; {seeds} each). Its accuracy "
-        f"differs from the tuned model’s by {points(best.value)} pt ({points_interval(best)} pt). It needs {times[0]} "
-        f"the multiply-adds of the reference, and {times[1]} those of the tuned model."
+        f"{points(reference.value)} pt (95% interval {points_interval(reference)} pt; {seeds} each)."
+    )
+    cost = f"It needs {times[0]} the multiply-adds of the reference"
+    if outcome.is_reference_best():
+        return f"{verdict} {cost}."
+    return (
+        f"{verdict} Its accuracy differs from the tuned model’s by {points(best.value)} pt "
+        f"({points_interval(best)} pt). {cost}, and {times[1]} those of the tuned model."
     )
 
 
@@ -154,4 +159,6 @@ def front_plot(outcome: SearchOutcome) -> Plot | None:
 def _ticks(x: Scale) -> tuple[Tick, ...]:
     powers = range(math.floor(x.low), math.ceil(x.high) + 1)
     values = [digit * 10.0**power for power in powers for digit in _ROUND]
-    return tuple(Tick(x(math.log10(v)), f"{v / 1e6:g}") for v in values if x.low <= math.log10(v) <= x.high)
+    inside = [value for value in values if x.low <= math.log10(value) <= x.high]
+    ends = [float(f"{10**end:.3g}") for end in (x.low, x.high)]  # where all networks cost nearly the same
+    return tuple(Tick(x(math.log10(value)), f"{value / 1e6:g}") for value in inside or ends)

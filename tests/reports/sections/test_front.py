@@ -80,6 +80,30 @@ def test_a_knee_that_was_not_retrained_and_one_on_other_seeds_are_told() -> None
         finished(replace(found.outcome, knee=found.outcome.knee[::-1]), found.predictions)
 
 
+def test_where_the_reference_wins_the_knee_is_compared_with_it_alone() -> None:
+    found = with_front(finish(Plan(best_config=REFERENCE)), replace(REFERENCE, base_filters=24))
+    seen = finished(replace(found.outcome, best_config=REFERENCE), found.predictions)
+    front = front_of(seen)
+    assert front is not None
+    assert front.sentence.startswith("The knee, trial 1, does not reliably differ from the reference: ")
+    assert front.sentence.endswith(" the multiply-adds of the reference.")
+    assert "tuned" not in front.sentence
+
+
+def test_networks_that_cost_nearly_the_same_have_an_axis_with_labels() -> None:
+    outcome = with_front(finish(Plan())).outcome
+    costs = [network_of(replace(REFERENCE, dense_units=units), FASHION_MNIST).multiply_adds for units in (128, 129)]
+    trials = [
+        replace(outcome.trials[0], number=n, config=replace(REFERENCE, dense_units=units), value=0.9 + 0.01 * n)
+        for n, units in enumerate((128, 129))
+    ]
+    front = pareto_front(points_of(trials, FASHION_MNIST))
+    plot = front_plot(replace(outcome, trials=tuple(trials), front=front))
+    assert plot is not None
+    low, high = (float(tick.text) for tick in plot.x_ticks)
+    assert low < costs[0] / 1e6 < costs[1] / 1e6 < high
+
+
 def test_the_chart_has_every_complete_trial_its_front_and_its_knee() -> None:
     plot = front_plot(with_front(finish(Plan())).outcome)
     assert plot is not None
