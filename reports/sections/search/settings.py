@@ -95,7 +95,7 @@ def _coordinates(trials: Sequence[TrialRecord], axes: Sequence[Axis], best: int 
     if top > 1:
         layers += strands([lines[index] for index in ranked[:top]], "line complete thick", f"the best {top}")
     chosen = [points for trial, points in zip(trials, lines, strict=True) if trial.number == best]
-    layers += tuple(Layer(kind="line ink thick", path=line(points), label="best") for points in chosen)
+    layers += tuple(Layer(kind="line ink thick", path=line(points), label="chosen") for points in chosen)
     return Coordinates(axes=tuple(axes), layers=layers, rows=rows, data=_data(trials, axes), trials=len(trials))
 
 
@@ -113,7 +113,7 @@ def _slice(axis: Axis, trials: Sequence[TrialRecord], heights: Sequence[float], 
     for trial, place, height in zip(trials, axis.places, heights, strict=True):
         if trial.value is not None:
             (chosen if trial.number == best else points).append((place, height))
-    return Slice(name=axis.name, layers=dots(points, "dot complete small") + ring(chosen, "best"), ticks=axis.ticks)
+    return Slice(name=axis.name, layers=dots(points, "dot complete small") + ring(chosen, "chosen"), ticks=axis.ticks)
 
 
 def _axis(name: str, trials: Sequence[TrialRecord]) -> Axis | None:

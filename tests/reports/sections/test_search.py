@@ -84,6 +84,7 @@ def test_parallel_coordinates_hold_every_trial_and_only_settings_that_vary() -> 
     complete = sum(trial.value is not None for trial in TRIALS)
     assert counted["complete"] + counted[f"the best {complete // 10}"] == complete
     assert counted["not complete"] == len(TRIALS) - complete
+    assert (counted["chosen"], "best" in counted) == (1, False), "fresh seeds chose it, not its value here"
 
 
 def test_an_axis_that_spans_decades_is_logarithmic_and_a_0_stands_apart() -> None:
