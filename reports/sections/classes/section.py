@@ -57,6 +57,8 @@ def mean_matrix(model: ModelSummary) -> Matrix:
 def _one_heading(mean: Matrix, names: Sequence[str]) -> str:
     classes = range(len(names))
     count, true, said = max((mean[i][j], i, j) for i in classes for j in classes if i != j)
+    if not count:
+        return "No image is mistaken"
     return f"Most often mistaken: {names[true]} for {names[said]}, {count:.0f} images a run"
 
 
@@ -103,7 +105,7 @@ def mean_lines(model: ModelSummary, names: Sequence[str]) -> tuple[ClassScore, .
 
 
 def _hardest(lines: Sequence[ClassScore]) -> str:
-    hardest = min(lines[:-2], key=lambda line: line.f1)
+    hardest = min((line for line in lines[:-2] if line.support), key=lambda line: line.f1)
     return f"The hardest class is {hardest.name}, with an F1 of {hardest.f1:.3f}"
 
 

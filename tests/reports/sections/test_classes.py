@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,15 @@ def test_where_the_reference_wins_there_is_one_matrix_and_one_report() -> None:
     pages = confusion(numbers).html + scores(numbers).html
     assert 'id="confusion-reference"' in pages
     assert not any(name in pages for name in ("Tuned", "confusion-best", "confusion-difference", "class-changes"))
+
+
+def test_the_headings_of_a_reference_that_wins_name_no_class_without_images_and_no_mistake_that_none_made() -> None:
+    perfect = finish(Plan(best_config=REFERENCE, reference_error=0.0))
+    assert confusion(perfect.numbers()).heading == "No image is mistaken"
+    search = finish(Plan(best_config=REFERENCE))
+    labels = np.where(search.predictions.labels == 9, 8, search.predictions.labels).astype(np.uint8)
+    absent = replace(search, predictions=replace(search.predictions, labels=labels))
+    assert "Ankle boot" not in scores(absent.numbers()).heading
 
 
 def test_the_shares_of_each_row_and_the_totals_are_the_matrix() -> None:
