@@ -41,8 +41,8 @@ def summary(run_dir: Path) -> str:
     return (
         f"### {comparison.verdict.capitalize()}: {_text(without_folders(outcome.study))}\n\n"
         f"{_text(comparison.sentence)}\n\n{_both(numbers)}\n\n"
-        f"Changed: {_text(changed_settings(outcome.reference_config, outcome.best_config))}.\n"
-        f"Search: {len(outcome.trials)} trials ({trials}).\n\n"
+        f"Changed: {_changed(numbers)}.\n"
+        f"Search: {plural(len(outcome.trials), 'trial')} ({trials}).\n\n"
         f"{textwrap.indent(without_credentials(outcome.command), '    ')}\n"
     )
 
@@ -92,8 +92,7 @@ def _details(numbers: Finished) -> str:
         (
             f"- Kind: convolutional network of {count(best.parameters)} parameters, "
             f"{plural(len(first.epochs), 'epoch')}",
-            f"- Differs from the reference in: "
-            f"{_text(changed_settings(outcome.reference_config, outcome.best_config))}",
+            f"- Differs from the reference in: {_changed(numbers)}",
             f"- File: `{without_folders(first.model_file)}`, of the first seed: to pick the best of several "
             "would be to pick luck",
             f"- Its SHA-256: `{first.model_sha256}`",
@@ -101,6 +100,13 @@ def _details(numbers: Finished) -> str:
             *(f"- {name} {version}" for name, version in sorted(outcome.environment.versions.items())),
         )
     )
+
+
+def _changed(numbers: Finished) -> str:
+    outcome = numbers.outcome
+    if outcome.is_reference_best():
+        return "nothing"
+    return _text(changed_settings(outcome.reference_config, outcome.best_config))
 
 
 def _evaluation(numbers: Finished) -> str:

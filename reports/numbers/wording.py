@@ -3,6 +3,7 @@ configuration in words: its settings, and how they differ from the reference's."
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,8 @@ def points(value: float) -> str:
 
 
 def percent(value: float | None, digits: int = 2) -> str:
-    """A fraction as a percentage: 0.8961 as 89.61%."""
-    return "—" if value is None else f"{100 * value:.{digits}f}%"
+    """A fraction as a percentage: 0.8961 as 89.61%; a dash where there is none."""
+    return "—" if value is None or math.isnan(value) else f"{100 * value:.{digits}f}%"
 
 
 def percent_interval(estimate: Estimate | Interval) -> str:

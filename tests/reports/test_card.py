@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fashion_model.config import REFERENCE
 from reports.card import model_card, summary
 from reports.numbers.wording import percent
 from tests.reports.conftest import FinishedSearch, Plan, finish
@@ -72,3 +73,15 @@ def test_the_commands_of_a_run_that_was_taken_further_are_shown_one_by_one(
     )
     made = ", by `run --storage postgresql://…@db/x`, then `run --resume runs/a --trials 20`\n"
     assert made in model_card(longer.numbers())
+
+
+def test_a_reference_that_wins_differs_in_nothing(tmp_path: Path) -> None:
+    search = finish(Plan(trials=1, best_config=REFERENCE))
+    assert "- Differs from the reference in: nothing\n" in model_card(search.numbers())
+    assert "Changed: nothing.\nSearch: 1 trial (1 complete, " in summary(search.write(tmp_path))
+
+
+def test_a_calibration_error_that_is_no_number_is_a_dash(search: FinishedSearch) -> None:
+    best = np.full_like(search.predictions.best, np.nan)
+    diverged = replace(search, predictions=replace(search.predictions, best=best))
+    assert "the expected calibration error of the saved run is —." in model_card(diverged.numbers())
