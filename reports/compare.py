@@ -71,13 +71,13 @@ _COSTS: Final[tuple[_Fact, ...]] = (
     ("complete", lambda run: count(run.trials.counts.complete)),
     ("epochs of the search", lambda run: count(run.trials.epochs)),
     ("search, wall time", lambda run: duration(run.outcome.times.search_seconds)),
-    ("search, CPU time", lambda run: duration(sum(trial.work.cpu_seconds for trial in run.outcome.trials))),
+    ("search, CPU time", lambda run: duration(sum(each.work.cpu_seconds for each in run.outcome.attempts()))),
     ("parameters of the tuned model", lambda run: count(run.comparison.best.parameters)),
     ("one training, CPU time", lambda run: duration(run.comparison.best.cpu_seconds)),
     ("predicting the test images", lambda run: duration(run.comparison.best.predict_seconds)),
 )
 _ORIGINS: Final[tuple[_Fact, ...]] = (
-    ("command", lambda run: without_credentials(run.outcome.command)),
+    ("command", lambda run: without_credentials(run.outcome.command).replace("\n", ", then ")),
     ("ended", lambda run: run.outcome.ended[:16]),
     ("commit", lambda run: run.outcome.environment.commit[:12] or "not recorded"),
     ("processor", lambda run: run.outcome.environment.processor),

@@ -188,6 +188,10 @@ class SearchOutcome:
         """The final runs of one model, in the order of their seeds."""
         return tuple(run for run in self.finals if run.model == model)
 
+    def attempts(self) -> tuple[TrialRecord, ...]:
+        """The trials, and the attempts that were lost."""
+        return self.trials + self.lost
+
     def is_reference_best(self) -> bool:
         """Whether nothing beat the reference. Then it is not retrained twice: its runs are in `finals` twice."""
         return self.best_config == self.reference_config

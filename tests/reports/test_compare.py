@@ -9,6 +9,8 @@ import pytest
 
 from reports.compare import main
 from reports.numbers.comparison import compare
+from reports.numbers.wording import duration
+from reports.sections.cost.figures import cost_of
 from tests.reports.conftest import FinishedSearch, Plan, finish
 from tests.reports.parsed_page import Page
 
@@ -35,6 +37,17 @@ def test_runs_of_the_same_data_and_terms_are_comparable(
     assert rows["verdict"] == verdicts
     assert rows["tuned, test accuracy"][0] != rows["tuned, test accuracy"][1]
     assert page.mismatches == []
+
+
+def test_costs_and_commands_are_those_of_the_runs_own_pages(first: FinishedSearch, tmp_path: Path) -> None:
+    trial = first.outcome.trials[1]
+    lost = replace(trial, number=99, status="FAIL", work=replace(trial.work, cpu_seconds=7200.0))
+    outcome = replace(first.outcome, lost=(lost,), command="run --trials 5\nrun --resume runs/a --trials 14")
+    folder, output = str(replace(first, outcome=outcome).write(tmp_path / "first")), tmp_path / "c.html"
+    assert main([folder, folder, "--output", str(output)]) == 0
+    rows = {row[0]: row[1] for row in Page(output.read_text(encoding="utf-8")).tables[""]}
+    assert rows["search, CPU time"] == duration(cost_of(outcome).stages[1].cpu_seconds)
+    assert rows["command"] == "run --trials 5, then run --resume runs/a --trials 14"
 
 
 def test_what_keeps_runs_from_being_compared_is_named(
