@@ -33,7 +33,7 @@ _OF_TRIAL: Final = (
     "worker",
     "attempts",
 )
-_PLACES: Final = frozenset({"name", "output", "overwrite", "address", "storage", "warm_start"})
+_PLACES: Final = frozenset({"name", "output", "overwrite", "address", "storage", "storage_path", "warm_start"})
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would take for one
 
 

@@ -12,6 +12,7 @@ from reports.records import TrialRecord
 _CREDENTIALS = re.compile(r"(?<=://)[^@/\s]+(?=@)")
 _FOLDERS = re.compile(r"(?:(?<![\w.:/~])|(?<=sqlite:///)|(?<=file://))~?/(?:[\w.+@-]+/)*(?=[\w.+@-])")
 _ADDRESSES = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
+_URL_HOSTS = re.compile(r"(?<=://)[^/\s]+")  # with what is left of its credentials; or a bucket
 _SHORTEST_HOST = 4
 
 
@@ -75,6 +76,8 @@ def setting_facts(settings: Mapping[str, Any], command: str) -> tuple[Fact, ...]
 def _setting(name: str, value: object, command: str) -> str:
     text = "—" if value is None else "yes" if value is True else "no" if value is False else str(value)
     text = without_credentials(text)
-    if name == "address" and value is not None and text not in command:
+    if text in without_credentials(command):
+        return text
+    if name == "address" and value is not None:
         return "…"  # a host that came from the environment
-    return text if text in command else without_folders(text)
+    return _URL_HOSTS.sub("…", without_folders(text))

@@ -24,14 +24,17 @@ def test_settings_keep_what_the_command_says_and_hide_hosts_folders_and_password
         "output": "/data/ann/runs",
         "address": "gpu-box-7:6379",
         "storage": "postgresql://ann:pw@db/x",
+        "storage_path": "s3://anns-bucket/runs",
         "seed": 1,
     }
     comparison = compare(search.outcome, search.predictions)
     hidden = provenance(replace(search.outcome, settings=settings), comparison)
-    assert [fact.value for fact in hidden.settings] == ["…", "…/runs", "1", "postgresql://…@db/x"]
+    assert [fact.value for fact in hidden.settings] == ["…", "…/runs", "1", "postgresql://…/x", "s3://…/runs"]
     command = "python -m search.run --output /data/ann/runs --address gpu-box-7:6379"
+    command += " --storage postgresql://ann:pw@db/x --storage-path s3://anns-bucket/runs"
     said = provenance(replace(search.outcome, settings=settings, command=command), comparison)
-    assert [fact.value for fact in said.settings][:2] == ["gpu-box-7:6379", "/data/ann/runs"]
+    named = ["gpu-box-7:6379", "/data/ann/runs", "1", "postgresql://…@db/x", "s3://anns-bucket/runs"]
+    assert [fact.value for fact in said.settings] == named
 
 
 def test_commit_and_lock_file_are_named(search: FinishedSearch) -> None:
