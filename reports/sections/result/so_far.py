@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from reports.layout.section import Section, draw_section
 from reports.numbers.privacy import worker_names
 from reports.numbers.so_far import Leader, ReferenceSoFar, SoFar
-from reports.numbers.trials import FinalistNumbers, StatusCounts
+from reports.numbers.trials import StatusCounts
 from reports.numbers.wording import fixed, percent, plural
 from reports.records import SearchState
 
@@ -40,7 +39,7 @@ def sentence_of(so_far: SoFar) -> str:
     """How far the search has come, what is best, and why it stopped."""
     state, best = so_far.state, so_far.best
     found = f"{_found(state, so_far.trials.counts, best)}{_reference_value(best, so_far.reference)}"
-    return f"{found}.{_stage(state.stage, so_far.trials.finalists)} No test result yet: {_stopped(state)}."
+    return f"{found}.{_stage(state.stage)} No test result yet: {_stopped(state)}."
 
 
 def _stopped(state: SearchState) -> str:
@@ -89,11 +88,9 @@ def _reference_value(best: Leader | None, reference: ReferenceSoFar | None) -> s
     return f" (the reference: {fixed(reference.value)})" if reference.value is not None else " (the reference failed)"
 
 
-def _stage(stage: str, finalists: Sequence[FinalistNumbers]) -> str:
-    if stage == "finalists":
-        verb = "has" if len(finalists) == 1 else "have"
-        scored = f"{plural(len(finalists), 'finalist')} {verb}" if finalists else "No finalist has"
-        return f" {scored} been scored again on fresh seeds."
+def _stage(stage: str) -> str:
+    if stage == "finalists":  # their scores are recorded together, at the end of the stage
+        return " The finalists’ trainings on fresh seeds are not complete."
     return (
         " The retraining of the reference and the winner is not complete." if stage in ("ablation", "retrain") else ""
     )
