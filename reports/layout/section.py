@@ -24,7 +24,7 @@ _PACKAGE: Final = Path(__file__).parents[1]
 class Section:
     """One <section> of a page: its anchor, its title in the navigation, its heading, and the whole element as HTML.
 
-    `numbers` are what the section adds to report.json, by their dotted places there, such as "comparison.mcnemar".
+    `numbers` are what the section adds to report.json, by their dotted places there, such as "comparison.difference".
     """
 
     id: str

@@ -118,6 +118,12 @@ def test_the_page_says_why_there_is_no_test_result_and_has_none(folder: Path) ->
     assert "test_accuracy" not in (folder / "report.json").read_text(encoding="utf-8")
 
 
+def test_a_search_under_way_is_not_said_to_have_stopped(state: SearchState, tmp_path: Path) -> None:
+    written(replace(state, ending="the search is under way (search 23/30)"), tmp_path)
+    assert "so this page has no verdict: the search is under way (search 23/30) (<time" in html(tmp_path)
+    assert "it stopped" not in html(tmp_path)
+
+
 def test_the_command_that_goes_on_and_what_will_be_run_again_are_there(state: SearchState, folder: Path) -> None:
     text = html(folder)
     assert f'<pre class="copy"><code>{state.resume}</code></pre>' in text
