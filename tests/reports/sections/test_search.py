@@ -128,6 +128,15 @@ def test_what_became_of_the_winners_accuracy_is_said_as_it_was_also_where_it_ros
     assert not any(word in section.html for word in ("take that part away", "fell", "dropped"))
 
 
+def test_a_finalist_whose_training_failed_has_its_0_explained() -> None:
+    made = finish(Plan())
+    first, *others = made.outcome.finalists
+    scores = (first, *(replace(score, fresh_values=(0.0, 0.9, 0.9)) for score in others))
+    pages = [search(finished(replace(made.outcome, finalists=each), made.predictions)).html
+             for each in (scores, made.outcome.finalists)]  # fmt: skip
+    assert ["A training that failed counts as 0%." in page for page in pages] == [True, False]
+
+
 def test_epochs_that_stopping_early_saved_are_a_share_of_all() -> None:
     made = finish(Plan())
     numbers_of = made.numbers().trials
