@@ -6,6 +6,7 @@ python -m reports.compare runs/first runs/second [--output comparison.html]
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,9 +49,15 @@ class SideBySide:
         return tuple(row.name for row in self.terms if row.differs())
 
 
+def _files(run: Finished) -> str:
+    digests = sorted(run.outcome.data.file_sha256.values())
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+
+
 _Fact = tuple[str, Callable[[Finished], str]]
 _TERMS: Final[tuple[_Fact, ...]] = (
     ("task", lambda run: run.task.name),
+    ("files of the data (SHA-256)", _files),
     ("test images (SHA-256 of the labels)", lambda run: run.outcome.data.test_sha256[:16]),
     ("training images", lambda run: count(run.outcome.data.train_count + run.outcome.data.validation_count)),
     ("split (SHA-256)", lambda run: run.outcome.data.split_sha256[:16]),

@@ -64,6 +64,16 @@ def test_what_keeps_runs_from_being_compared_is_named(
     assert "These runs cannot be compared" in output.read_text(encoding="utf-8")
 
 
+def test_other_images_under_the_same_labels_are_other_data(
+    first: FinishedSearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = replace(first.outcome.data, file_sha256={"mine.npz": "ab" * 32})
+    other = replace(first, outcome=replace(first.outcome, data=data))
+    folders = [str(run.write(tmp_path / name)) for run, name in ((first, "a"), (other, "b"))]
+    assert main([*folders, "--output", str(tmp_path / "c.html")]) == 0
+    assert capsys.readouterr().out.startswith("not comparable: files of the data (SHA-256) differ\n")
+
+
 def test_foreign_names_leave_the_page_whole(first: FinishedSearch, tmp_path: Path) -> None:
     named = replace(first, outcome=replace(first.outcome, study="<b>{{ 7 * 7 }}\u202e \udcff", command="run <i>"))
     folders = [str(run.write(tmp_path / name)) for run, name in ((first, "a"), (named, "b"))]
