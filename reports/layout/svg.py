@@ -74,14 +74,14 @@ def new_figure(height_inches: float, columns: int = 1, width_inches: float = WID
     return figure, list(axes[0])
 
 
-def add_legend(axes: Axes, columns: int) -> None:
-    """A frameless legend above the panel, where anything in it is labelled."""
+def add_legend(axes: Axes) -> None:
+    """A frameless legend of two columns above the panel, where anything in it is labelled."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(
             loc="lower left",
             bbox_to_anchor=(0.0, 1.0),
             borderaxespad=0.2,
-            ncols=columns,
+            ncols=2,
             frameon=False,
             labelcolor=INK,
             fontsize=9.5,
@@ -125,7 +125,7 @@ def to_svg(figure: Figure, *, name: str, title: str, description: str) -> Markup
 
 
 def _narrow(figure: Figure) -> None:
-    """Lay the figure out for a telephone: panels in one column, fewer marks on the axes, a key that fits."""
+    """Lay the figure out for a telephone: panels in one column, fewer marks on the axes."""
     panels = figure.axes
     figure.set_size_inches(NARROW_INCHES, figure.get_figheight() * len(panels))
     places = GridSpec(len(panels), 1, figure=figure)
@@ -135,8 +135,6 @@ def _narrow(figure: Figure) -> None:
         for axis in (axes.xaxis, axes.yaxis):
             if isinstance(locator := axis.get_major_locator(), MaxNLocator):
                 locator.set_params(nbins=5)
-        if (legend := axes.get_legend()) is not None:
-            legend.set_ncols(2)
 
 
 def _element(figure: Figure, name: str, title: str, description: str) -> str:

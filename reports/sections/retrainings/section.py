@@ -156,7 +156,7 @@ def learning_curves(comparison: Comparison, outcome: SearchOutcome) -> Markup:
     for axes in (retrained, searched):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        svg.add_legend(axes, columns=2)
+        svg.add_legend(axes)
     text = "Mean training accuracy after the last epoch. " + "; ".join(ends)
     return svg.to_svg(figure, name="curves", title="Learning curves", description=text)
 
