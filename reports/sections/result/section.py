@@ -103,8 +103,8 @@ def next_step(finished: Finished) -> str:
         trials, asked = len(outcome.trials), outcome.settings.get("trials")
         is_short = isinstance(asked, int) and trials < asked
         least = plural(trials, "trial")
-        more = f"with more time: {trials} of {asked} trials ended" if is_short else f"for more than {least}"
-        return f"Keep the reference. To look further, search under a new --name {more}."
+        how = f"with more time: {trials} of {asked} trials ended" if is_short else f"for more than {least}"
+        return f"Keep the reference. To look further, search under a new --name {how}."
     if comparison.verdict == "better":
         return (
             f"If the gain is worth its cost, take the configuration of trial {outcome.best_trial} (best.json), or its "
