@@ -78,7 +78,7 @@ _COSTS: Final[tuple[_Fact, ...]] = (
     ("complete", lambda run: count(run.trials.counts.complete)),
     ("epochs of the search", lambda run: count(run.trials.epochs)),
     ("search, wall time", lambda run: duration(run.outcome.times.search_seconds)),
-    ("search, CPU time", lambda run: duration(sum(each.work.cpu_seconds for each in run.outcome.attempts()))),
+    ("search, CPU time", lambda run: duration(sum(each.work.cpu_seconds for each in run.outcome.trials_and_lost()))),
     ("parameters of the tuned model", lambda run: count(run.comparison.best.parameters)),
     ("one training, CPU time", lambda run: duration(run.comparison.best.cpu_seconds)),
     ("predicting the test images", lambda run: duration(run.comparison.best.predict_seconds)),

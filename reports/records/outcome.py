@@ -188,7 +188,7 @@ class SearchOutcome:
         """The final runs of one model, in the order of their seeds."""
         return tuple(run for run in self.finals if run.model == model)
 
-    def attempts(self) -> tuple[TrialRecord, ...]:
+    def trials_and_lost(self) -> tuple[TrialRecord, ...]:
         """The trials, and the attempts that were lost."""
         return self.trials + self.lost
 

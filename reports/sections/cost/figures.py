@@ -96,7 +96,7 @@ def cost_of(outcome: SearchOutcome) -> Cost:
         _training_stage(
             "search",
             times.search_seconds,
-            _cpu_seconds(outcome.attempts()),
+            _cpu_seconds(outcome.trials_and_lost()),
             sum(epochs_of(trial) for trial in outcome.trials),
             data.train_count,
         ),
@@ -125,7 +125,7 @@ def cost_of(outcome: SearchOutcome) -> Cost:
         gpu_hours=outcome.environment.gpus * total.wall_seconds / 3600.0,
         lost=len(outcome.lost),
         lost_cpu_seconds=_cpu_seconds(outcome.lost),
-        timeline=timeline(outcome.attempts(), worker_names(outcome.trials, outcome.lost)),
+        timeline=timeline(outcome.trials_and_lost(), worker_names(outcome.trials, outcome.lost)),
         machines=machines(outcome),
     )
 

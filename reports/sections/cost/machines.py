@@ -70,7 +70,7 @@ class _Ran:
 
 def machines(outcome: SearchOutcome) -> Machines:
     """Every number. Older runs have no identifiers of machines; there the worker's host identifies the machine."""
-    attempts = outcome.attempts()
+    attempts = outcome.trials_and_lost()
     images = outcome.data.train_count
     every = [*_all_that_ran(attempts, images, is_trial=True), *_all_that_ran(outcome.retrainings(), 0, is_trial=False)]
     trials = [ran for ran in every if ran.is_trial]
