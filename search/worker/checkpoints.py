@@ -47,7 +47,7 @@ class CheckpointStore:
 
     def remove(self, key: str = "") -> None:
         """Delete the checkpoints of one training, or of all. What cannot be deleted stays, which does no harm."""
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # of a URI that Arrow does not know, `require_writable` says so
             system, path = self.located()
             system.delete_dir(f"{path}/{key}" if key else path)
 

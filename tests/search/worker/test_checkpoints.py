@@ -87,6 +87,10 @@ def test_one_training_or_all_are_removed_and_what_is_not_there_is_no_error(store
     assert not folder_of(store).exists()
 
 
+def test_what_arrow_does_not_know_holds_nothing_to_remove() -> None:
+    CheckpointStore("nosuch://bucket/folder").remove()  # a new search does so before the place is tried
+
+
 def test_a_file_system_may_be_named_by_its_uri(tmp_path: Path) -> None:
     by_uri = CheckpointStore(f"file://{tmp_path}/there")
     by_uri.require_writable()
