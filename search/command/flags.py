@@ -145,7 +145,8 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
         "is measured to be faster)"
     )
     group.add_argument("--gpus-per-trial", type=float, metavar="G", help=gpus_help)
-    group.add_argument("--max-concurrent", type=int, metavar="N", help="trials at a time (default: as many as fit)")
+    at_a_time = "trainings at a time, those after the search included (default: as many as fit)"
+    group.add_argument("--max-concurrent", type=int, metavar="N", help=at_a_time)
     price_help = "what all machines together cost an hour, for the forecast and the report"
     group.add_argument("--price-per-hour", type=float, metavar="USD", help=price_help)
     source_help = "where that price is from, for the report (search.submit gives the cluster's file)"

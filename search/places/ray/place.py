@@ -40,6 +40,7 @@ from search.worker.training_run import FinishedTraining, Images
 _ABORTS: Final = 3  # in a row without a trial that ended
 _POLL_SECONDS: Final = 0.2
 _TASK_RETRIES: Final = RETRIES[Cause.NODE_LOST] or 0  # each goes on from the checkpoints of the one before
+_PATIENCE_SECONDS: Final = 1200.0  # for trials that wait with not one running: a cloud takes minutes to bring a machine
 _SHARED_SECONDS: Final = 60.0  # for every machine to find the mark; one that is slower looks at its first trial
 _RAY_ERRORS: Final = (tune.TuneError, RuntimeError, ray.exceptions.RayError)
 
@@ -48,9 +49,9 @@ class OnRay:
     """The Ray that is connected to, with `concurrent` trials at a time: a number, or for a cluster that grows and
     shrinks a function of how many trials have not ended yet, 0 when no more are to be started.
 
-    `patience_seconds` is how long trials may wait with not one running: a cloud takes minutes to bring a machine.
-    `worker_bytes` is what a worker may hold before a fresh one takes its place; see memory.py. `worker` is what runs
-    on them; one that trains nothing shows what the search itself costs (benchmarks/scale.py).
+    `at_most` is how many trainings outside the study run at a time (None: as many as fit). `worker_bytes` is what a
+    worker may hold before a fresh one takes its place; see memory.py. `worker` is what runs on them; one that trains
+    nothing shows what the search itself costs (benchmarks/scale.py).
     """
 
     def __init__(
@@ -58,11 +59,11 @@ class OnRay:
         each: TrialResources,
         concurrent: int | Callable[[int], int],
         store: CheckpointStore,
-        patience_seconds: float = 1200.0,
+        at_most: int | None = None,
         worker_bytes: int | None = None,
         worker: type[tune.Trainable] = TrialWorker,
     ) -> None:
-        self._each, self._store, self._patience = each, store, patience_seconds
+        self._each, self._store, self._at_most = each, store, at_most
         self._room: Callable[[int], int] = concurrent if callable(concurrent) else lambda trials: concurrent
         self._worker_bytes, self._worker = worker_bytes, worker
         self._mark = ""
@@ -103,8 +104,11 @@ class OnRay:
         # the costliest first: none of them is left to run alone at the end
         shown = images.train.task
         queue = sorted(assignments, key=lambda each: -each.epochs * network_of(each.config, shown).multiply_adds)
-        waiting = {task.remote(assignment, shared, setup): assignment for assignment in queue}
-        while waiting:
+        waiting: dict[ray.ObjectRef[Any], Assignment] = {}
+        while queue or waiting:
+            while queue and len(waiting) < (self._at_most or len(assignments)):
+                assignment = queue.pop(0)
+                waiting[task.remote(assignment, shared, setup)] = assignment
             for reference in _done(list(waiting)):
                 with whole():  # see run_trials
                     finished = _result(reference)
@@ -154,7 +158,7 @@ class OnRay:
                 run_config=tune.RunConfig(
                     storage_path=scratch,
                     verbose=0,
-                    callbacks=[StudyWatch(under_way, self._patience)],
+                    callbacks=[StudyWatch(under_way, _PATIENCE_SECONDS)],
                     checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 ),
             ).fit()

@@ -105,7 +105,7 @@ def site_on(settings: Settings, store: CheckpointStore, capacity: Capacity) -> S
     def room(trials: int) -> int:
         return min(at_most, capacity.room(each, min(at_most, trials)))
 
-    return Site(OnRay(each, room, store), capacity.largest, each, room(0), grows, measured)
+    return Site(OnRay(each, room, store, settings.max_concurrent), capacity.largest, each, room(0), grows, measured)
 
 
 def _load_place() -> None:

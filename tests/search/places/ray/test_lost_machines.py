@@ -59,15 +59,24 @@ def test_trials_of_a_machine_that_is_lost_go_on_from_their_checkpoints_on_anothe
 
 
 def test_a_search_without_machines_ends_after_its_patience_and_goes_on_when_there_is_one(
-    machines: Cluster, spec: StudySpec, store: CheckpointStore, tiny_splits: TrainingSplits, tmp_path: Path
+    machines: Cluster,
+    spec: StudySpec,
+    store: CheckpointStore,
+    tiny_splits: TrainingSplits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     nodes = [add_machine(machines)]
     splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("sleep", nth=1, epoch=2, times=1, size=8.0),))
     watcher = Acts(4, [lambda: machines.remove_node(nodes[0], allow_graceful=False)])
     mine = replace(spec, fixed=fixed_settings(epochs=PLAN.epochs, space=NARROW), pruner="none")
     study = open_study(mine, watcher)
-    with pytest.raises(SearchBroken, match=r"A trial must get its worker within 40 s. Received: none, for 1 waiting"):
-        OnRay(EACH, 1, store, patience_seconds=40.0).run_trials(study, splits, PLAN)
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(SearchBroken, match=r"A trial must get its worker within 40 s. Received: none, for 1 waiting"),
+    ):
+        patch.setattr("search.places.ray.place._PATIENCE_SECONDS", 40.0)
+        OnRay(EACH, 1, store).run_trials(study, splits, PLAN)
     study.fail_unfinished(Fault(Cause.INTERRUPTED))
     before = study.records()
     study.close()

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,18 @@ def test_a_training_comes_back_with_what_it_learned_and_one_that_fails_with_its_
     assert results[0].probabilities.shape == (60, 10)
     labels = tiny_splits.validation.labels
     assert results[0].accuracy == float((results[0].probabilities.argmax(axis=1) == labels).mean())
+
+
+def test_no_more_trainings_run_at_a_time_than_are_allowed(
+    cluster: ClusterSize, store: CheckpointStore, tiny_splits: TrainingSplits, tiny_config: TrainConfig
+) -> None:
+    done: list[FinishedTraining | Fault] = []
+    assignments = [Assignment(label=key, key=key, config=tiny_config, epochs=2, seed=0) for key in ("a", "b", "c")]
+    images = Images(tiny_splits.train, tiny_splits.validation)
+    place = OnRay(TrialResources(cpus=1.0, gpus=0.0), 2, store, at_most=1)
+    place.run_trainings(assignments, images, lambda assignment, result: done.append(result))
+    works = [result.work for result in done if isinstance(result, FinishedTraining)]
+    begun = [datetime.fromisoformat(work.started).timestamp() for work in works]
+    ended = [start + work.seconds for start, work in zip(begun, works, strict=True)]
+    assert len(works) == 3
+    assert all(later >= before for before, later in zip(ended, begun[1:], strict=False))
