@@ -56,11 +56,13 @@ class Packing:
         return f"{self.together()} a GPU, by images/s with so many ({rates})"
 
 
-def measure_packing(cpus_a_gpu: float) -> Packing:
-    """Train with one, two and four on a GPU with `cpus_a_gpu` cores, as far as the cores go, or the memory."""
-    possible = [count for count in _COUNTS if count <= max(1.0, cpus_a_gpu)]
+def measure_packing(cpus_a_gpu: float, cpus: float | None, at_most: int) -> Packing:
+    """Train with one, two and four on a GPU with `cpus_a_gpu` cores, `at_most` so many, as far as the cores go, or the
+    memory. Each has `cpus` cores; None: its share of them."""
+    cores = max(1.0, cpus_a_gpu)
+    possible = [count for count in _COUNTS if count <= at_most and count * (cpus or 1.0) <= cores]
     for most in reversed(possible):
-        each = TrialResources(max(1.0, cpus_a_gpu // most), 1.0 / most)
+        each = TrialResources(cpus or max(1.0, cpus_a_gpu // most), 1.0 / most)
         group = placement_group([{"GPU": 1.0, "CPU": each.cpus * most}], strategy="STRICT_PACK")
         try:
             ray.get(group.ready(), timeout=_MACHINE_SECONDS)

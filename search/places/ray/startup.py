@@ -14,6 +14,7 @@ its line above says, and the imports within functions are those lines.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,19 +89,21 @@ def site_on(settings: Settings, store: CheckpointStore, capacity: Capacity) -> S
 
     grows = capacity.can_grow()
     require_shared_storage(settings, capacity.now().nodes, grows)
+    at_most = settings.max_concurrent or settings.trials
+    together = min(settings.trials, at_most)
     if settings.cpus_per_trial is None or settings.gpus_per_trial is None:
-        capacity.settle(min(settings.trials, settings.max_concurrent or settings.trials), settings.gpus_per_trial)
+        capacity.settle(together, settings.gpus_per_trial)
     size = capacity.now()
     share, measured = settings.gpus_per_trial, ""
-    if share is None and settings.trials > size.gpus > 0:
+    if share is None and together > size.gpus > 0:
         from search.places.ray.packing import measure_packing
 
-        packing = measure_packing(size.cpus_a_gpu() // 1)
+        on_each = math.ceil(together / size.gpus)  # Ray fills one GPU before the next: more would leave some idle
+        packing = measure_packing(size.cpus_a_gpu() // 1, settings.cpus_per_trial, on_each)
         share, measured = (packing.share(), str(packing)) if packing.rates else (1.0, "")  # nothing could be measured
     each = trial_resources(size, settings.cpus_per_trial, share)
     if settings.max_concurrent is None or capacity.is_fixed():
         capacity.require_room(each)
-    at_most = settings.max_concurrent or settings.trials
 
     def room(trials: int) -> int:
         return min(at_most, capacity.room(each, min(at_most, trials)))

@@ -47,9 +47,18 @@ def one_gpu() -> Iterator[None]:
 def test_a_gpu_is_measured_alone_and_shared_and_given_back() -> None:
     import ray
 
-    packing = measure_packing(cpus_a_gpu=2.0)
+    packing = measure_packing(cpus_a_gpu=2.0, cpus=None, at_most=4)
     assert set(packing.rates) == {1, 2}  # four would need four cores
     assert all(rate > 100 for rate in packing.rates.values())
     assert packing.together() == (2 if packing.rates[2] >= 1.15 * packing.rates[1] else 1)
     while ray.available_resources().get("GPU") != 1.0:  # or the test's time is up
         time.sleep(0.1)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("one_gpu")
+@pytest.mark.parametrize(("cpus", "at_most", "counts"), [(2.0, 4, {1}), (3.0, 4, set()), (None, 1, {1})])
+def test_no_more_are_measured_than_are_to_share_a_gpu_or_than_have_their_cores(
+    cpus: float | None, at_most: int, counts: set[int]
+) -> None:
+    assert set(measure_packing(cpus_a_gpu=2.0, cpus=cpus, at_most=at_most).rates) == counts

@@ -6,7 +6,7 @@ import pytest
 
 from cluster.capacity import Capacity
 from cluster.demand import Demand
-from cluster.resources import ResourceError
+from cluster.resources import ResourceError, TrialResources
 from search.command.settings import Settings
 from search.places.ray.startup import require_shared_storage, site_on
 from search.worker.checkpoints import CheckpointStore
@@ -49,3 +49,11 @@ def test_no_more_trials_run_at_a_time_than_fit_whatever_max_concurrent_says(stor
     box = {"Alive": True, "Resources": {"CPU": 2.0}}
     many = Settings(name="n", cpus_per_trial=1.0, gpus_per_trial=0.0, max_concurrent=100)
     assert site_on(many, store, Capacity(lambda: [box])).concurrent == 2
+
+
+def test_as_many_trials_at_a_time_as_gpus_share_none_and_no_time_is_spent_on_measuring(store: CheckpointStore) -> None:
+    """As docs/places.md has two searches, each on two GPUs of a box."""
+    box = {"Alive": True, "Resources": {"CPU": 16.0, "GPU": 2.0}}
+    half = Settings(name="n", cpus_per_trial=4.0, max_concurrent=2)
+    site = site_on(half, store, Capacity(lambda: [box]))
+    assert (site.each, site.concurrent, site.measured) == (TrialResources(4.0, 1.0), 2, "")
