@@ -191,11 +191,15 @@ class StoredCheckpoints:
             with self._system.open_output_stream(f"{self._folder}/{_MEMORY}") as file:
                 file.write(str(held_bytes).encode())
 
-    def read_memory(self) -> int:
-        """The bytes that `write_memory` kept last; 0 without any."""
-        with suppress(OSError, ValueError), self._system.open_input_file(f"{self._folder}/{_MEMORY}") as file:
-            return int(file.readall())
-        return 0
+    def take_memory(self) -> int:
+        """The bytes that `write_memory` kept last; 0 without any. They are then forgotten: the next attempt at the
+        training has another process, which holds little at first."""
+        held = 0
+        with suppress(OSError, ValueError):
+            with self._system.open_input_file(f"{self._folder}/{_MEMORY}") as file:
+                held = int(file.readall())
+            self._system.delete_file(f"{self._folder}/{_MEMORY}")
+        return held
 
     def discard(self, reason: str) -> None:
         """Set the state that was loaded last aside."""

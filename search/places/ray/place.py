@@ -135,7 +135,7 @@ class OnRay:
     def _fail_largest(self, study: SearchStudy, under_way: UnderWay) -> None:
         """End the trial whose worker held the most when its machine ran low on memory, by what the workers wrote."""
         assignments = (attempt.assignment for attempt in under_way.attempts.values())
-        held = {each.number: self._store.of(each.key).read_memory() for each in assignments}
+        held = {each.number: self._store.of(each.key).take_memory() for each in assignments}
         largest = max(held, key=lambda number: held[number], default=None)
         if largest is not None and held[largest]:
             used = f"it used {held[largest] / 1e9:.1f} GB when its machine ran low"

@@ -141,7 +141,7 @@ def test_a_place_that_the_network_does_not_show_at_first_costs_states_and_no_tra
         stored = store.of("a")
         stored.save(1, b"state 1")
         stored.write_memory(10**9)
-        assert (stored.load(), stored.read_memory()) == (None, 0)
+        assert (stored.load(), stored.take_memory()) == (None, 0)
         store.remove("a")
     stored.save(2, b"state 2")
     assert stored.load() == b"state 2"
@@ -225,10 +225,10 @@ def test_a_place_that_takes_no_mark_is_no_place_for_checkpoints(tmp_path: Path) 
         CheckpointStore(str(tmp_path / "file")).mark()
 
 
-def test_the_memory_that_a_training_held_is_read_as_it_was_written_last(store: CheckpointStore) -> None:
-    assert store.of("trial-1").read_memory() == 0
+def test_the_memory_that_a_training_held_is_taken_once_as_it_was_written_last(store: CheckpointStore) -> None:
+    assert store.of("trial-1").take_memory() == 0
     for held in (10**9, 3 * 10**9):
         store.of("trial-1").write_memory(held)
-    assert store.of("trial-1").read_memory() == 3 * 10**9
+    assert [store.of("trial-1").take_memory() for _ in range(2)] == [3 * 10**9, 0]
     assert store.of("trial-1").load() is None
-    assert store.of("trial-2").read_memory() == 0
+    assert store.of("trial-2").take_memory() == 0
