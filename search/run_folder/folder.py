@@ -18,6 +18,7 @@ from search.worker.faults import StorageError
 
 _LOCK: Final = ".lock"
 _BEFORE_CONFIG: Final = frozenset({_LOCK, ".probe", "log.txt", "checkpoints"})
+_BEGUN_BEFORE_CONFIG: Final = ("study.db", ".config.json.")  # SQLite's files beside it; config.json while it is written
 _LEAST_FREE_BYTES: Final = 64 * 2**20  # a run of small models; the largest has 12 MB of weights, each training one copy
 
 
@@ -147,7 +148,7 @@ def require_idle(path: Path) -> None:
 def _was_never_begun(path: Path) -> bool:
     """Whether all that is there is what a driver makes before config.json, which it writes before the first trial."""
     names = [entry.name for entry in path.iterdir()] if path.is_dir() else [path.name]
-    return all(name in _BEFORE_CONFIG or name.startswith("study.db") for name in names) and _LOCK in names
+    return all(name in _BEFORE_CONFIG or name.startswith(_BEGUN_BEFORE_CONFIG) for name in names) and _LOCK in names
 
 
 def require_space(path: Path) -> None:

@@ -202,7 +202,8 @@ def test_a_driver_killed_before_its_study_began_leaves_the_name_free(tmp_path: P
         said(driver)
         driver.kill()
         driver.wait()
-    assert {path.name for path in (tmp_path / "n").iterdir()} == {".lock", "study.db"}
+    (tmp_path / "n" / ".config.json.99.tmp").touch()  # as one that is killed while it writes config.json
+    assert {path.name for path in (tmp_path / "n").iterdir()} == {".lock", "study.db", ".config.json.99.tmp"}
     with run_folder(Settings(name="n", output=str(tmp_path)), resume=False) as folder:
         assert [path.name for path in folder.path.iterdir()] == [".lock"]
 
