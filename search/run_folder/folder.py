@@ -86,10 +86,10 @@ def run_folder(settings: Settings, *, resume: bool) -> Iterator[RunFolder]:
     path = settings.run_dir().resolve()
     if not resume:
         require_free(path, overwrite=settings.overwrite)
-        if path.exists():
-            shutil.rmtree(path)
-    new = [folder for folder in (path, *path.parents) if not folder.exists()]  # the innermost first
     try:
+        if not resume and path.exists():
+            shutil.rmtree(path)
+        new = [folder for folder in (path, *path.parents) if not folder.exists()]  # the innermost first
         path.mkdir(parents=True, exist_ok=resume)
         probe = path / ".probe"
         probe.touch()

@@ -163,6 +163,13 @@ def test_a_disk_that_is_read_only_is_refused(small_disk: Path) -> None:
         run_folder(Settings(name="n", output=str(small_disk / "runs")), resume=False).__enter__()
 
 
+def test_a_folder_that_cannot_be_deleted_is_refused(small_disk: Path) -> None:
+    """A disk is mounted there, as a container may have one for its run."""
+    run = Settings(name=small_disk.name, output=str(small_disk.parent))
+    with pytest.raises(SettingsError, match=r"--output must name a folder that can be written\..*busy"):
+        run_folder(run, resume=False).__enter__()
+
+
 def test_trials_csv_has_a_line_a_trial_with_status_and_configuration(tmp_path: Path) -> None:
     record = TrialRecord(
         number=3,
