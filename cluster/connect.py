@@ -84,7 +84,7 @@ def connected(
 
 def choose_address(named: str | None, say: Callable[[str], object]) -> str:
     """The address to connect to, where a Ray answers; "local" for one of our own."""
-    found = None if named not in (None, "auto") else started_on_this_machine()
+    found = None if named not in (None, "", "auto") else started_on_this_machine()
     if named == "auto" and found is None:
         raise _not_connected("auto", ConnectionError("no cluster that `ray start` made on this machine answers"))
     address = found or named or LOCAL

@@ -126,7 +126,7 @@ def test_what_listens_at_the_address_of_a_stale_file_and_is_no_ray_is_passed_ove
         assert choose_address(None, lambda line: None) == "local"
 
 
-@pytest.mark.parametrize("named", [None, "auto"])
+@pytest.mark.parametrize("named", [None, "", "auto"])  # RAY_ADDRESS may be set to nothing
 def test_a_cluster_of_ray_start_is_joined_and_named(named: str | None, folder: Path) -> None:
     (folder / "ray").mkdir()
     said: list[str] = []
