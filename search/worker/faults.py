@@ -108,7 +108,8 @@ def fault_of_worker(error: BaseException | None, *, machine_lost: bool, overtime
         cause = Cause.NODE_LOST
     if cause is None and overtime:
         return Fault(Cause.TIMED_OUT, overtime)
-    return Fault(cause or Cause.WORKER_DIED)
+    raised = getattr(error, "cause", None)  # in the worker; the text of Ray's own error begins with the worker's name
+    return Fault(cause or Cause.WORKER_DIED, fault_of(raised).detail if isinstance(raised, BaseException) else "")
 
 
 def named_cause(error: BaseException | None) -> Cause | None:

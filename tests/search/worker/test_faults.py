@@ -120,7 +120,8 @@ PREEMPTED = ray.exceptions.RayActorError(preempted=True)
         (PREEMPTED, False, "", Fault(Cause.NODE_LOST)),
         (DIED, False, "more than 9 s", Fault(Cause.TIMED_OUT, "more than 9 s")),
         (DIED, False, "", Fault(Cause.WORKER_DIED)),
-        (of_a_task(ValueError("in a worker's own code")), False, "", Fault(Cause.WORKER_DIED)),
+        (of_a_task(ValueError("in\nit")), False, "", Fault(Cause.WORKER_DIED, "ValueError: in")),
+        (of_a_task(MemoryError("x")), False, "", Fault(Cause.HOST_MEMORY, "MemoryError: x")),
         (None, False, "", Fault(Cause.WORKER_DIED)),
     ],
 )
