@@ -71,12 +71,11 @@ def test_a_search_without_machines_ends_after_its_patience_and_goes_on_when_ther
     watcher = Acts(4, [lambda: machines.remove_node(nodes[0], allow_graceful=False)])
     mine = replace(spec, fixed=fixed_settings(epochs=PLAN.epochs, space=NARROW), pruner="none")
     study = open_study(mine, watcher)
-    with (
-        monkeypatch.context() as patch,
-        pytest.raises(SearchBroken, match=r"A trial must get its worker within 40 s. Received: none, for 1 waiting"),
-    ):
+    message = r"A trial must get its worker within 40 s. Received: none, for 1 waiting"
+    with monkeypatch.context() as patch:
         patch.setattr("search.places.ray.place._PATIENCE_SECONDS", 40.0)
-        OnRay(EACH, 1, store).run_trials(study, splits, PLAN)
+        with pytest.raises(SearchBroken, match=message):
+            OnRay(EACH, 1, store).run_trials(study, splits, PLAN)
     study.fail_unfinished(Fault(Cause.INTERRUPTED))
     before = study.records()
     study.close()
