@@ -13,7 +13,7 @@ from typing import Any, Final
 import ray
 from ray import tune
 
-from cluster.resources import TrialResources
+from cluster.resources import TrialResources, usable_cores
 from fashion_model.data.splits import TrainingSplits
 from reports.records import Work
 from search.places.ray.memory import WorkerMemory
@@ -53,7 +53,7 @@ class TrialWorker(tune.Trainable):
         """Once a process: pin the threads, keep the images."""
         prepare(worker.each)
         self._images, self._worker = Images(splits.train, splits.validation), worker
-        self._memory = WorkerMemory((os.cpu_count() or 1) / worker.each.threads(), worker.most_bytes)
+        self._memory = WorkerMemory(usable_cores() / worker.each.threads(), worker.most_bytes)
         self._is_full, self._is_shared = False, False
         self._begin(config)
 
