@@ -76,7 +76,7 @@ class RunFolder:
 def run_folder(settings: Settings, *, resume: bool) -> Iterator[RunFolder]:
     """The run folder, this process being its only driver: a new one, or with `resume` the one that is there.
 
-    If the body fails before `write_config`, everything made here is removed.
+    If the body fails before `write_config`, everything made here is removed, as far as it can be.
 
     Raises:
         StudyBusy: when another process works on it.
@@ -103,7 +103,7 @@ def run_folder(settings: Settings, *, resume: bool) -> Iterator[RunFolder]:
             yield folder
     finally:
         if new and not folder.is_kept():
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)  # what failed is what is to be told
             with suppress(OSError):  # another run is in it by now
                 for parent in new[1:]:
                     parent.rmdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from search.run_folder.folder import RunFolder, run_folder
 from search.worker.faults import StorageError, StudyBusy
 from tests.processes import child, said
 
-from ..disk import make_read_only
+from ..disk import make_read_only, mounted_disk
 
 HOLD = """
 import sys
@@ -42,6 +43,16 @@ def test_a_failure_before_the_search_leaves_nothing_behind(tmp_path: Path) -> No
     with pytest.raises(ZeroDivisionError), run_folder(settings(tmp_path), resume=False) as folder:
         folder.log_file().write_text(str(1 // 0), encoding="utf-8")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_before_the_search_is_told_though_not_all_can_be_removed(tmp_path: Path) -> None:
+    def mount_and_fail(folder: RunFolder) -> None:
+        (folder.path / "disk").mkdir()
+        mounts.enter_context(mounted_disk(folder.path / "disk"))
+        raise ZeroDivisionError
+
+    with ExitStack() as mounts, pytest.raises(ZeroDivisionError), run_folder(settings(tmp_path), resume=False) as run:
+        mount_and_fail(run)
 
 
 def test_a_failure_before_the_search_leaves_another_run_that_began_meanwhile(tmp_path: Path) -> None:
