@@ -65,7 +65,9 @@ def measure_packing(cpus_a_gpu: float, cpus: float | None, at_most: int) -> Pack
         each = TrialResources(cpus or max(1.0, cpus_a_gpu // most), 1.0 / most)
         group = placement_group([{"GPU": 1.0, "CPU": each.cpus * most}], strategy="STRICT_PACK")
         try:
-            ray.get(group.ready(), timeout=_MACHINE_SECONDS)
+            if not ray.wait([group.ready()], timeout=_MACHINE_SECONDS)[0]:
+                print(f"no GPU was free within {_MACHINE_SECONDS:g} s to measure on", file=sys.stderr)
+                break  # fewer on one need one, too
             return Packing(_rates(group, each, [count for count in possible if count <= most]))
         except ray.exceptions.RayError as error:  # out of memory, above all: `most` do not fit
             print(f"{most} trials on a GPU were tried and failed: {error}", file=sys.stderr)

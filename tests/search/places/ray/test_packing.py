@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,21 @@ def test_no_more_are_measured_than_are_to_share_a_gpu_or_than_have_their_cores(
     cpus: float | None, at_most: int, counts: set[int]
 ) -> None:
     assert set(measure_packing(cpus_a_gpu=2.0, cpus=cpus, at_most=at_most).rates) == counts
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("one_gpu")
+def test_a_gpu_that_another_one_holds_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    class Holder:
+        def holds(self) -> bool:
+            return True
+
+    holding: Any = ray.remote(num_gpus=1)(Holder)
+    holder = holding.remote()
+    assert ray.get(holder.holds.remote())
+    monkeypatch.setattr("search.places.ray.packing._MACHINE_SECONDS", 5.0)
+    start = time.monotonic()
+    assert measure_packing(cpus_a_gpu=2.0, cpus=None, at_most=4).rates == {}
+    assert time.monotonic() - start < 9.0
