@@ -152,6 +152,8 @@ def prepare(each: TrialResources) -> None:
     """Pin this process to its share of the cores and of a GPU, before TensorFlow starts."""
     os.umask(_PRIVATE)
     os.environ["OMP_NUM_THREADS"] = str(each.threads())
+    if not each.gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves every GPU in sight of a task that asked for none
     import search.places.ray.preloaded  # noqa: F401  # not at the top: the driver loads no TensorFlow
     from fashion_model.training import devices
 

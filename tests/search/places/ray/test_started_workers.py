@@ -19,6 +19,7 @@ from search.places.ray.startup import await_workers, every_core_trains
 from search.study.open_study import StudySpec, open_study
 from search.worker.assignment import TrialPlan
 from search.worker.checkpoints import CheckpointStore
+from tests.processes import python
 
 from ...conftest import Watcher
 
@@ -112,3 +113,15 @@ def test_workers_load_tensorflow_at_their_start_only_where_each_core_will_have_a
     assert every_core_trains(asked) == expected
     monkeypatch.setattr("search.places.ray.startup._GPU", tmp_path)
     assert not every_core_trains(asked)
+
+
+@pytest.mark.slow  # loads TensorFlow
+@pytest.mark.parametrize(("gpus", "seen"), [(0.0, ""), (1.0, "3")])
+def test_a_worker_sees_the_gpus_that_ray_gave_it_and_none_where_a_trial_takes_none(gpus: float, seen: str) -> None:
+    """Ray sets the variable for a task with GPUs, and leaves it as it was, with every GPU in it, for one without."""
+    code = (
+        "import os; from cluster.resources import TrialResources; from search.places.ray.worker import prepare;"
+        f"prepare(TrialResources(1.0, {gpus})); print(os.environ['CUDA_VISIBLE_DEVICES'])"
+    )
+    done = python("-c", code, CUDA_VISIBLE_DEVICES="3")
+    assert (done.returncode, done.stdout) == (0, f"{seen}\n"), done.stderr
