@@ -1,4 +1,7 @@
-"""(d) Optuna's own `optimize`, a process a core on one SQLite study, as its documentation runs a study in parallel."""
+"""(d) Optuna's own `optimize`, a process a core on one SQLite study, as its documentation runs a study in parallel.
+
+The processes share a GPU, where there is one.
+"""
 
 import json
 import os
@@ -37,7 +40,11 @@ def main(job: Job) -> None:
         for index in range(job.configs):
             study.enqueue_trial({"point": index})
         command = [sys.executable, "-m", "benchmarks.contenders.optuna_processes", job.name, storage]
-        workers = [subprocess.Popen(command, env=os.environ) for _ in range(os.cpu_count() or 1)]  # noqa: S603 - ourselves
+        # else the first process takes all the memory of a GPU, and the others fail
+        sharing = os.environ | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+        # a process for which no point is left would draw one more
+        count = min(os.cpu_count() or 1, job.configs)
+        workers = [subprocess.Popen(command, env=sharing) for _ in range(count)]  # noqa: S603 - ourselves
         codes = [worker.wait() for worker in workers]
         if any(codes):
             raise SystemExit(json.dumps(codes))

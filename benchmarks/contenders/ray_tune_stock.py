@@ -1,7 +1,7 @@
 """(b) Ray Tune with its own OptunaSearch and Keras callback, as Ray's documentation writes it.
 
 docs.ray.io, "Using Keras & TensorFlow with Tune" and "Running Tune experiments with Optuna": a function trainable that
-loads its data, `TuneReportCheckpointCallback`, one trial a core.
+loads its data, `TuneReportCheckpointCallback`, one trial a core; where there are GPUs, one trial a GPU.
 """
 
 import sys
@@ -30,17 +30,20 @@ def train(config: dict[str, Any], job: Job) -> None:
 def main(job: Job) -> None:
     """Every configuration once."""
     ray.init("local", include_dashboard=False, log_to_driver=False)
+    room = ray.cluster_resources()
+    slots = int(room.get("GPU", room["CPU"]))
+    each = {"cpu": room["CPU"] // slots, "gpu": 1.0 if "GPU" in room else 0.0}
     points = [{"point": index} for index in range(job.configs)]
     with tempfile.TemporaryDirectory() as folder:
         results = tune.Tuner(
-            tune.with_resources(tune.with_parameters(train, job=job), {"cpu": 1}),
+            tune.with_resources(tune.with_parameters(train, job=job), each),
             param_space={"point": tune.choice(range(job.configs))},
             tune_config=tune.TuneConfig(
                 metric="accuracy",
                 mode="max",
                 search_alg=OptunaSearch(points_to_evaluate=points),
                 num_samples=job.configs,
-                max_concurrent_trials=int(ray.cluster_resources()["CPU"]),
+                max_concurrent_trials=slots,
             ),
             run_config=tune.RunConfig(storage_path=folder, verbose=0),
         ).fit()
