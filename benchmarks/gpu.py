@@ -232,10 +232,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--part", choices=[*_PARTS, "search"], required=True)
     parser.add_argument("--seconds", type=float, default=130.0)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where gpu.json lies")
-    parser.add_argument("--train-size", type=int, help="fewer images than all")
+    parser.add_argument("--train-size", type=int, help="fewer images than all, for loop and trial")
     parser.add_argument("--try", dest="anyway", action="store_true", help="also without a GPU")
     asked = parser.parse_args(arguments)
-    if not tf.config.list_physical_devices("GPU") and not asked.anyway:
+    details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+    gpus = [each.get("device_name", "GPU") for each in details]
+    if not gpus and not asked.anyway:
         print("This benchmark needs a GPU that TensorFlow sees. There is none: nothing was measured.")
         return
     deadline, figures = time.monotonic() + asked.seconds, read(asked.folder / "gpu.json")
@@ -250,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
     for case in found:
         figures = Figures((*figures.cases, case))
         print(case.row(), flush=True)
-        save("gpu", figures, figures.table(), asked.folder)
+        save("gpu", figures, figures.table(), asked.folder, gpus)
     print(figures.table())
 
 

@@ -33,10 +33,11 @@ def filled(page: str, folder: Path = FOLDER) -> str:
 
 def _text(content: dict[str, Any]) -> str:
     where = content["environment"]
+    gpus = f" and {where['gpus']:g} × {where['gpu_model']}" if where.get("gpus") else ""
     versions = ", ".join(f"{name} {where['versions'][name]}" for name in _VERSIONS)
     return (
         f"{content['tables']}\n\n`{content['command']}`, {content['date']}: {where['processor']}, "
-        f"{where['cpus']:g} cores; Python {where['python']}, {versions}.\n"
+        f"{where['cpus']:g} cores{gpus}; Python {where['python']}, {versions}.\n"
     )
 
 

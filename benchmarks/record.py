@@ -18,14 +18,15 @@ from search.run_folder.environment import environment
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "performance"
 
 
-def save(name: str, result: Any, tables: str, folder: Path = FOLDER) -> Path:
-    """Write `result`, a dataclass of plain values, and its tables to NAME.json, with date, hardware and versions."""
-    cpus = float(os.cpu_count() or 1)
+def save(name: str, result: Any, tables: str, folder: Path = FOLDER, gpus: Sequence[str] = ()) -> Path:
+    """Write `result`, a dataclass of plain values, and its tables to NAME.json, with date, hardware and versions.
+    `gpus` are the models of the GPUs that it was measured on."""
+    cpus, models = float(os.cpu_count() or 1), ", ".join(sorted(set(gpus)))
     content = {
         "benchmark": name,
         "command": " ".join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
         "date": datetime.now(UTC).date().isoformat(),
-        "environment": asdict(environment(ClusterSize(cpus=cpus, gpus=0.0, nodes=1))),
+        "environment": asdict(environment(ClusterSize(cpus=cpus, gpus=float(len(gpus)), nodes=1, gpu_model=models))),
         "result": asdict(result),
         "tables": tables,
     }
