@@ -2,11 +2,11 @@
 
     python -m benchmarks.gpu --part loop      the service's epoch, a bare XLA loop, the documented script
     python -m benchmarks.gpu --part trial     20 random points of the space, one epoch each, nothing compiled before
-    python -m benchmarks.gpu --part search    a default search of 50 trials with its report
+    python -m benchmarks.gpu --part search    a default search of 50 trials with its report, in runs/ beside gpu.json
     python -m benchmarks.gpu --part rivals    a job of short trainings through others, and through the service
 
-A part ends after --seconds, with what it has; the same command measures what is missing. Without a GPU nothing is
-measured, and a line says so; --try runs the commands on a CPU, for their own sake.
+A part ends after --seconds, with what it has; the same command measures what is missing. A case that fails is left
+out. Without a GPU nothing is measured, and a line says so; --try runs the commands on a CPU, for their own sake.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -85,11 +86,19 @@ Case = tuple[str, Callable[[], Measured]]
 
 
 def loop(splits: TrainingSplits) -> Iterator[Case]:
-    """Each network in the service, then in a bare loop, then the documented script."""
+    """Each network in the service, then in a bare loop, then the documented script. What XLA has tuned for the service
+    it need not tune again in this process: the bare loop's first epoch may be the shorter for it."""
+    _wake(splits.train)
     for name, config in _NETWORKS.items():
         yield f"service: {name}", partial(_service, config, splits.train)
         yield f"bare loop: {name}", partial(_bare, config, splits.train)
     yield "documented script", partial(_documented, splits.train)
+
+
+def _wake(split: Split) -> None:
+    """Train a small network: to load CUDA's libraries takes seconds, which are no case's."""
+    few = Split(split.images[:64], split.labels[:64], split.task)
+    list(Training(TrainConfig(conv_blocks=1, base_filters=8, dense_units=8), few, Budget(1, 0)).run(None))
 
 
 def _epochs(seconds: Iterator[float], images: int) -> Measured:
@@ -151,6 +160,7 @@ def trial(splits: TrainingSplits) -> Iterator[Case]:
 
     from search.study.space import RefusedPoint, Space
 
+    _wake(splits.train)
     space, study = Space(splits.train.task), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     number = 0
     while number < _POINTS:
@@ -182,8 +192,9 @@ def _short_job(contender: str) -> Measured:
 
 def search(folder: Path, seconds: float) -> Measured | None:
     """A default search; None where it did not end in time: then it goes on with the next call."""
-    run = folder / "gpu-search"
-    fresh = ["--trials", "50", "--seed", "11", "--output", str(folder), "--name", run.name]
+    run = folder / "runs" / "gpu-search"
+    run.parent.mkdir(parents=True, exist_ok=True)
+    fresh = ["--trials", "50", "--seed", "11", "--output", str(run.parent), "--name", run.name]
     command = [
         sys.executable,
         "-m",
@@ -191,7 +202,7 @@ def search(folder: Path, seconds: float) -> Measured | None:
         "--no-progress",
         *(["--resume", str(run)] if run.exists() else fresh),
     ]
-    spent = folder / "gpu-search.seconds"
+    spent = run.with_suffix(".seconds")
     start = time.perf_counter()
     process = subprocess.Popen(command)  # noqa: S603 - our own module
     try:
@@ -201,21 +212,30 @@ def search(folder: Path, seconds: float) -> Measured | None:
         code = process.wait()
     total = time.perf_counter() - start + (float(spent.read_text(encoding="utf-8")) if spent.exists() else 0.0)
     spent.write_text(str(total), encoding="utf-8")
-    return None if code else Measured(part="search", case="50 trials, finalists, report", seconds=total)
+    if code:
+        print(f"search: exit code {code}. The same command goes on with it.", file=sys.stderr)
+        return None
+    return Measured(part="search", case="50 trials, finalists, report", seconds=total)
 
 
 _PARTS: Final = {"loop": loop, "trial": trial, "rivals": rivals}
 
 
 def measure(part: str, splits: TrainingSplits, known: Figures, deadline: float) -> Iterator[Measured]:
-    """The cases of a part that are not known yet, until the deadline (time.monotonic)."""
+    """The cases of a part that are not known yet, until the deadline (time.monotonic); those that fail are left out."""
     done = {(case.part, case.case) for case in known.cases}
     for name, case in _PARTS[part](splits):
+        if (part, name) in done:
+            continue
         if time.monotonic() > deadline:
             print(f"{part}: the time is up. The same command goes on with: {name}", file=sys.stderr)
             return
-        if (part, name) not in done:
-            yield replace(case(), part=part, case=name)
+        try:
+            measured = case()
+        except Exception:  # a GPU may not be had a second time: the cases after it are measured
+            print(f"{part}: {name} failed, and is left out:\n{traceback.format_exc()}", file=sys.stderr)
+        else:
+            yield replace(measured, part=part, case=name)
 
 
 def read(file: Path) -> Figures:

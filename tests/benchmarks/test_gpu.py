@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu import Figures, Measured, main, measure, read
+from benchmarks.gpu import _PARTS, Figures, Measured, main, measure, read
 from benchmarks.record import save
 from fashion_model.data.splits import TrainingSplits
 
@@ -28,10 +29,31 @@ def test_a_part_leaves_out_what_is_known_and_ends_when_its_time_is_up(
     save("gpu", known, known.table(), tmp_path)
     assert read(tmp_path / "gpu.json") == known
     assert list(measure("trial", tiny_splits, known, deadline=0.0)) == []
-    assert "goes on with: point 0" in capsys.readouterr().err
+    assert "goes on with: point 19" in capsys.readouterr().err
     (last,) = measure("trial", tiny_splits, known, deadline=time.monotonic() + 600)
     assert (last.part, last.case, last.images) == ("trial", "point 19", len(tiny_splits.train))
     assert 0 < last.first_seconds < last.seconds
+
+
+def test_a_case_that_fails_is_told_and_left_out_and_those_after_it_are_measured(
+    tiny_splits: TrainingSplits, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> Measured:
+        raise RuntimeError("no such contender")
+
+    cases = [("one", fails), ("two", lambda: Measured(part="", case="", seconds=2.0))]
+    monkeypatch.setitem(_PARTS, "rivals", lambda splits: iter(cases))
+    measured = list(measure("rivals", tiny_splits, Figures(()), deadline=time.monotonic() + 600))
+    assert measured == [Measured(part="rivals", case="two", seconds=2.0)]
+    told = capsys.readouterr().err
+    assert "rivals: one failed, and is left out" in told
+    assert "RuntimeError: no such contender" in told
+
+
+def test_what_is_kept_names_the_gpus(tmp_path: Path) -> None:
+    known = Figures((Measured(part="loop", case="one", seconds=1.0),))
+    where = json.loads(save("gpu", known, known.table(), tmp_path, ["NVIDIA H100"] * 2).read_text())["environment"]
+    assert (where["gpus"], where["gpu_model"]) == (2.0, "NVIDIA H100")
 
 
 def test_a_search_that_is_known_is_not_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
