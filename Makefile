@@ -23,7 +23,7 @@ APT = env DEBIAN_FRONTEND=noninteractive apt-get
 
 help:  ## this list
 	@echo 'make TARGET, where TARGET is one of:'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s%s\n", $$1, $$2 }' Makefile
 
 env: $(VENV)/project $(if $(EXTRAS),$(VENV)/extras-$(EXTRAS))  ## virtual environment in .venv with the locked packages and this project; EXTRAS=gpu adds an extra
 	@echo "env   ready: $(BIN)/fashion-search --help"
