@@ -38,7 +38,8 @@ def read_images(path: Path, shape: tuple[int, int, int]) -> Array:
     try:
         content = path.read_bytes()
         content = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        images = _of_png(content, shape[2]) if content[:4] == b"\x89PNG" else _of_idx(content)
+        is_png = content[:4] == b"\x89PNG"
+        images = _of_png(content, shape[2]) if is_png else _of_idx(content)
     except Exception as error:  # whatever the parts of a damaged file lead to
         remedy = "Save it as PNG of 8 bits, or as IDX."
         raise DataError(f"{path} must be a readable PNG or IDX file. Received: {error}. {remedy}") from error
@@ -47,7 +48,7 @@ def read_images(path: Path, shape: tuple[int, int, int]) -> Array:
         wanted = " or ".join(map(str, accepted))
         raise DataError(f"{path} must hold images of shape {wanted}. Received: {images.shape[1:]}. Resize them.")
     low, high = (float(images.min()), float(images.max())) if images.size else (math.nan, math.nan)
-    if not (low >= 0 and 1 < high <= 255):
+    if not (low >= 0 and (is_png or high > 1) and high <= 255):  # a PNG is never scaled: it may be black
         raise DataError(
             f"{path} must hold values from 0 to 255, the largest above 1: the model divides by 255 itself. Received: "
             f"from {low:g} to {high:g}. Multiply images that were scaled to [0, 1] by 255."
@@ -79,11 +80,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _class_names(model: Path, count: int) -> list[str]:
-    """Those of best.json in the run folder or beside the model, else numbers."""
+    """Those of best.json in the run folder or beside the model, else numbers; also where it names another number."""
     for folder in model.resolve().parents[:2]:
         if (folder / "best.json").is_file():
             names = json.loads((folder / "best.json").read_text(encoding="utf-8"))["task"]["class_names"]
-            return [str(name) for name in names]
+            if len(names) == count:
+                return [str(name) for name in names]
     return [str(number) for number in range(count)]
 
 

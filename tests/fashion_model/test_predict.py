@@ -84,6 +84,12 @@ def test_a_model_in_the_root_folder_has_one_place_for_names_and_not_two() -> Non
     assert predict._class_names(Path("/best.keras"), 3) == ["0", "1", "2"]
 
 
+def test_classes_are_numbers_where_best_json_is_of_another_data_set(tmp_path: Path) -> None:
+    (tmp_path / "best.json").write_text(json.dumps({"task": {"class_names": ["cat", "dog"]}}))
+    assert predict._class_names(tmp_path / "best.keras", 3) == ["0", "1", "2"]
+    assert predict._class_names(tmp_path / "best.keras", 2) == ["cat", "dog"]
+
+
 @pytest.mark.parametrize(
     ("images", "received"),
     [
@@ -142,6 +148,12 @@ def test_colours_are_made_those_of_the_network(tmp_path: Path) -> None:
     Image.fromarray(np.full((28, 28, 3), (10, 20, 30), np.uint8)).save(path)
     assert read_images(path, (28, 28, 3))[0, 0, 0].tolist() == [10.0, 20.0, 30.0]
     assert read_images(path, SHAPE).shape == (1, 28, 28, 1)
+
+
+def test_a_black_png_is_an_image_like_another(tmp_path: Path) -> None:
+    path = tmp_path / "black.png"
+    path.write_bytes(png(np.zeros((28, 28), np.uint8)))
+    assert read_images(path, SHAPE).tolist() == np.zeros((1, *SHAPE)).tolist()
 
 
 def test_a_model_of_scaled_images_is_refused(
