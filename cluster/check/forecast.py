@@ -17,7 +17,7 @@ class Size:
     usd_per_hour: float | None
 
     def __str__(self) -> str:
-        gpus = "no GPU, no trial" if self.gpus == 0 else "GPUs unknown"
+        gpus = "GPUs unknown" if self.gpus is None else "no GPU" if self.nodes > 1 else "no GPU, no trial"
         if self.gpus:
             gpus = f"{self.gpus:g} GPUs, {int(self.gpus)} trials at once with one GPU each"
         price = "unknown price" if self.usd_per_hour is None else f"{self.usd_per_hour:.2f} USD an hour"

@@ -71,6 +71,14 @@ def test_one_gpu_is_told_as_one_and_an_unknown_number_as_unknown(changed: Change
     assert (one.count("1 GPU each"), unknown.count("GPUs unknown  ")) == (1, 1)
 
 
+def test_machines_of_ones_own_without_gpus_run_trials_too(changed: Changed) -> None:
+    without = describe(read(changed("on-prem.yaml", ", GPU: 4}", ", GPU: 0}")))
+    assert without.splitlines()[-2:] == [
+        "at rest: 1 node, no GPU, no trial, 0.00 USD an hour",
+        "at most: 3 nodes, no GPU, 0.00 USD an hour",
+    ]
+
+
 def test_the_forecast_reads_as_a_table_and_two_lines(changed: Changed) -> None:
     assert describe(read(changed("gcp.yaml"))).splitlines() == [
         "head.cpu             e2-standard-4   1 node        no GPU       0.13 USD an hour each",
