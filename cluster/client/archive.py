@@ -47,6 +47,7 @@ def fetch(connection: Connection, there: str, name: str, here: Path) -> None:
         connection.ask(lambda jobs: _download(jobs, job.node, archive, file))
         try:
             with zipfile.ZipFile(file) as packed:
+                here.mkdir(mode=0o700, parents=True, exist_ok=True)  # its owner's, as every run is
                 packed.extractall(here)  # names that lead out of the folder are made harmless; checks every CRC
         except zipfile.BadZipFile as error:
             raise ConnectError(f"The run folder must arrive whole. Received: {error}. Fetch it again.") from error

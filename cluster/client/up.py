@@ -101,7 +101,7 @@ class Launcher:
         Raises:
             ConnectError: when it is not there, or the way to it is broken.
         """
-        here.mkdir(parents=True, exist_ok=True)
+        here.mkdir(mode=0o700, parents=True, exist_ok=True)  # its owner's, as every run is
         self._ray("rsync-down", str(self.path), f"{there}/", f"{here}/")
 
     def send(self, here: Path, there: str) -> None:

@@ -108,6 +108,7 @@ def test_a_search_is_run_and_its_folder_fetched_through_the_jobs_address_alone(
     assert [trial.status for trial in load_outcome(here / "outcome.json").trials] == ["COMPLETE"]
     for name in ("report.html", "predictions.npz", "models/reference-1.keras", "study.db"):
         assert (here / name).read_bytes() == (there / name).read_bytes()
+    assert here.stat().st_mode & 0o077 == 0, "readable by its owner alone, as where it was made"
 
     again = cluster.submit(*asked(cluster, "--name", "a", *ONE_TRIAL))
     assert again.returncode == 0
