@@ -6,7 +6,7 @@
 #
 # In the repository root, with `make env` (EXTRAS=gpu) done there: every node must see this folder. What follows the
 # script's name are flags of `python -m search.run`. The run folder is runs/NAME; checkpoints lie in it, unless you give
-# --storage-path. sbatch's own flags go before the script's name; those below are the defaults.
+# --storage-path, then with --resume too. sbatch's own flags go before the script's name; those below are the defaults.
 #SBATCH --job-name=fashion-search
 #SBATCH --ntasks-per-node=1
 #SBATCH --exclusive
