@@ -155,13 +155,15 @@ def _documented(split: Split) -> Measured:
 
 
 def trial(splits: TrainingSplits) -> Iterator[Case]:
-    """Random points of the space, each for one epoch with its validation; `seconds` are those of the whole trial."""
+    """Random points of the space that a search here draws from, each for one epoch with its validation; `seconds` are
+    those of the whole trial."""
     import optuna
 
-    from search.study.space import RefusedPoint, Space
+    from search.study.space import RefusedPoint, Space, usual_size
 
     _wake(splits.train)
-    space, study = Space(splits.train.task), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    space = Space(splits.train.task, usual_size(len(tf.config.list_physical_devices("GPU"))))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     number = 0
     while number < _POINTS:
         try:
