@@ -196,15 +196,10 @@ def search(folder: Path, seconds: float) -> Measured | None:
     """A default search; None where it did not end in time: then it goes on with the next call."""
     run = folder / "runs" / "gpu-search"
     run.parent.mkdir(parents=True, exist_ok=True)
+    spent, is_begun = run.with_suffix(".seconds"), (run / "config.json").exists()
+    before = float(spent.read_text(encoding="utf-8")) if is_begun and spent.exists() else 0.0
     fresh = ["--trials", "50", "--seed", "11", "--output", str(run.parent), "--name", run.name]
-    command = [
-        sys.executable,
-        "-m",
-        "search.run",
-        "--no-progress",
-        *(["--resume", str(run)] if run.exists() else fresh),
-    ]
-    spent = run.with_suffix(".seconds")
+    command = [sys.executable, "-m", "search.run", "--no-progress", *(["--resume", str(run)] if is_begun else fresh)]
     start = time.perf_counter()
     process = subprocess.Popen(command)  # noqa: S603 - our own module
     try:
@@ -212,7 +207,7 @@ def search(folder: Path, seconds: float) -> Measured | None:
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
         code = process.wait()
-    total = time.perf_counter() - start + (float(spent.read_text(encoding="utf-8")) if spent.exists() else 0.0)
+    total = before + time.perf_counter() - start
     spent.write_text(str(total), encoding="utf-8")
     if code:
         print(f"search: exit code {code}. The same command goes on with it.", file=sys.stderr)

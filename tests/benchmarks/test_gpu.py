@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu import _PARTS, Figures, Measured, main, measure, read
+from benchmarks.gpu import _PARTS, Figures, Measured, main, measure, read, search
 from benchmarks.record import save
 from fashion_model.data.splits import TrainingSplits
 
@@ -69,6 +69,31 @@ def test_a_search_that_is_known_is_not_begun_again(tmp_path: Path, monkeypatch: 
         main(["--part", "search", "--try", "--seconds", "9", "--folder", str(tmp_path)])
         assert read(tmp_path / "gpu.json").cases == (measured,)
     assert calls == [9.0]
+
+
+def test_a_search_goes_on_with_what_it_kept_and_counts_the_seconds_of_that_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, run = tmp_path / "python", tmp_path / "runs" / "gpu-search"
+    command.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\nexit $(cat {tmp_path}/code)\n', encoding="utf-8")
+    command.chmod(0o755)
+    monkeypatch.setattr("benchmarks.gpu.sys.executable", str(command))
+    (tmp_path / "code").write_text("130", encoding="utf-8")
+    assert search(tmp_path, 60.0) is None
+    assert "search: exit code 130" in capsys.readouterr().err
+    run.with_suffix(".seconds").write_text("100", encoding="utf-8")  # of a search that kept nothing
+    assert search(tmp_path, 60.0) is None
+    assert float(run.with_suffix(".seconds").read_text(encoding="utf-8")) < 100
+    run.mkdir()
+    (run / "config.json").touch()
+    (tmp_path / "code").write_text("0", encoding="utf-8")
+    run.with_suffix(".seconds").write_text("100", encoding="utf-8")
+    measured = search(tmp_path, 60.0)
+    assert measured is not None
+    assert 100 < measured.seconds < 160
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    assert ["--trials 50" in line for line in asked] == [True, True, False]
+    assert asked[2] == f"-m search.run --no-progress --resume {run}"
 
 
 @pytest.mark.slow
