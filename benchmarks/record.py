@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from cluster.resources import ClusterSize
+from cluster.resources import ClusterSize, usable_cores
 from reports.records import write_beside_then_move
 from search.run_folder.environment import environment
 
@@ -21,7 +20,7 @@ FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "performance"
 def save(name: str, result: Any, tables: str, folder: Path = FOLDER, gpus: Sequence[str] = ()) -> Path:
     """Write `result`, a dataclass of plain values, and its tables to NAME.json, with date, hardware and versions.
     `gpus` are the models of the GPUs that it was measured on."""
-    cpus, models = float(os.cpu_count() or 1), ", ".join(sorted(set(gpus)))
+    cpus, models = float(usable_cores()), ", ".join(sorted(set(gpus)))
     content = {
         "benchmark": name,
         "command": " ".join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),

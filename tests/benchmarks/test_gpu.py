@@ -50,10 +50,13 @@ def test_a_case_that_fails_is_told_and_left_out_and_those_after_it_are_measured(
     assert "RuntimeError: no such contender" in told
 
 
-def test_what_is_kept_names_the_gpus(tmp_path: Path) -> None:
+def test_what_is_kept_names_the_gpus_and_the_cores_that_may_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.record.usable_cores", lambda: 3)
     known = Figures((Measured(part="loop", case="one", seconds=1.0),))
     where = json.loads(save("gpu", known, known.table(), tmp_path, ["NVIDIA H100"] * 2).read_text())["environment"]
-    assert (where["gpus"], where["gpu_model"]) == (2.0, "NVIDIA H100")
+    assert (where["cpus"], where["gpus"], where["gpu_model"]) == (3.0, 2.0, "NVIDIA H100")
 
 
 def test_a_search_that_is_known_is_not_begun_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
