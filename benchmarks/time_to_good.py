@@ -25,6 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from benchmarks import AS_IT_COMES
 from benchmarks.record import save, table
 from benchmarks.seekers import service, task
 from benchmarks.seekers.task import Ended, Task
@@ -110,10 +111,11 @@ def search(seeker: str, given: Task, budget_seconds: float) -> Search:
         folder = Path(name)
         own = [sys.executable, "-m", f"benchmarks.seekers.{seeker}", *given.arguments()]
         command = service.command(given, folder) if seeker == "service" else own
+        environment = os.environ | {"TMPDIR": name} | ({} if seeker == "service" else AS_IT_COMES)
         with (folder / "out").open("w") as output, (folder / "err").open("w") as errors:
             begun = time.time()
             process = subprocess.Popen(  # noqa: S603 - our own modules
-                command, cwd=_PROJECT, env=os.environ | {"TMPDIR": name}, stdout=output, stderr=errors
+                command, cwd=_PROJECT, env=environment, stdout=output, stderr=errors
             )
             with _killed_at_the_end(process), suppress(subprocess.TimeoutExpired):
                 process.wait(budget_seconds)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -27,6 +29,21 @@ def test_runs_are_compared_round_by_round() -> None:
         return Runs(contender="service", seconds=seconds, told=(), start_seconds=())
 
     assert times_as_fast(runs(20.0, 90.0, 30.0), runs(10.0, 30.0, 30.0)) == 2.0
+
+
+def test_others_load_tensorflow_as_it_comes_and_the_service_as_it_always_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = json.dumps({"training_seconds": [1.0], "gap_seconds": []})
+    command = tmp_path / "python"
+    command.write_text(f"#!/bin/sh\necho $2 [$TF_ENABLE_ONEDNN_OPTS] >> {tmp_path}/begun\necho '{told}'\n", "utf-8")
+    command.chmod(0o755)
+    monkeypatch.setattr("benchmarks.throughput.sys.executable", str(command))
+    monkeypatch.setattr("benchmarks.throughput.AS_IT_COMES", {"TF_ENABLE_ONEDNN_OPTS": ""})
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # as fashion_model sets it
+    side_by_side(JOBS["tiny"], ["documented_script", "service"], 1)
+    begun = (tmp_path / "begun").read_text(encoding="utf-8").splitlines()
+    assert begun == ["benchmarks.contenders.documented_script []", "benchmarks.contenders.service [1]"]
 
 
 @pytest.mark.slow
