@@ -93,6 +93,7 @@ class RunCost:
     _began: dict[int, float] = field(default_factory=dict)
     _drawn: list[float] = field(default_factory=list)  # seconds of each trial that the sampler drew
     _played: list[PlayedTrial] = field(default_factory=list)
+    _fitted: tuple[int, tuple[float, float, float]] = (-1, (0.0, 0.0, 0.0))  # see _line; by how many trials
 
     def expect(self, trials: Iterable[PlayedTrial]) -> None:
         """Trials that may come: by them goes what is said of those that have not ended."""
@@ -117,13 +118,12 @@ class RunCost:
 
     def measured(self, config: TrainConfig | None, seconds: float, epochs: float, value: float | None) -> None:
         """A trial of so many epochs took so long; `value` is None where it was not trained to its end."""
-        self._seconds.append(seconds)
+        if config is not None and epochs:
+            self._paces[config] = seconds / epochs
+            if value is not None:
+                self._values[config] = value
         self._epochs.append(epochs)
-        if config is None or not epochs:
-            return
-        self._paces[config] = seconds / epochs
-        if value is not None:
-            self._values[config] = value
+        self._seconds.append(seconds)  # last: whoever counts them in another thread finds their paces
 
     def has_complete(self) -> bool:
         """Whether a trial was trained to its end."""
@@ -131,14 +131,11 @@ class RunCost:
 
     def training(self, config: TrainConfig) -> float:
         """Seconds of a full training on the images of the search; 0 where nothing was measured."""
-        paces = dict(self._paces)
-        if config not in paces and paces:
-            sizes = [self._multiply_adds(each) for each in paces]
-            slope, start = statistics.fmean(paces.values()) / statistics.fmean(sizes), 0.0
-            if len(set(sizes)) > 1:
-                slope, start = statistics.linear_regression(sizes, list(paces.values()))
-            paces[config] = max(slope * self._multiply_adds(config) + start, min(paces.values()))
-        return self.settings.epochs * paces.get(config, 0.0)
+        pace = self._paces.get(config)
+        if pace is None:
+            slope, start, least = self._line()
+            pace = max(slope * self._multiply_adds(config) + start, least)
+        return self.settings.epochs * pace
 
     def search(self) -> Stage:
         """Every trial, those that are not measured being as those that are."""
@@ -219,6 +216,25 @@ class RunCost:
         changes = _ABLATION_STEPS + 1
         size = ablation_size(self.settings, changes, self.settings.trials * mean / self.settings.epochs + outside)
         return size.trainings(changes), equal_compute_epochs(self.settings.epochs, winner, self.task)
+
+    def _line(self) -> tuple[float, float, float]:
+        """What an epoch takes by its multiply-adds: slope and start of a line in seconds, and the least of all.
+
+        Fitted anew only once another trial was measured: every second the time left asks for hundreds of points.
+        """
+        count = len(self._seconds)
+        if self._fitted[0] != count:
+            self._fitted = count, self._fit(dict(self._paces))
+        return self._fitted[1]
+
+    def _fit(self, paces: dict[TrainConfig, float]) -> tuple[float, float, float]:
+        if not paces:
+            return 0.0, 0.0, 0.0
+        sizes, seconds = [self._multiply_adds(each) for each in paces], list(paces.values())
+        slope, start = statistics.fmean(seconds) / statistics.fmean(sizes), 0.0
+        if len(set(sizes)) > 1:
+            slope, start = statistics.linear_regression(sizes, seconds)
+        return slope, start, min(seconds)
 
     def _multiply_adds(self, config: TrainConfig) -> int:
         return network_of(config, self.task).multiply_adds

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fashion_model.config import REFERENCE, TrainConfig
-from fashion_model.network import network_of
-from fashion_model.task import FASHION_MNIST
+from fashion_model.network import Network, network_of
+from fashion_model.task import FASHION_MNIST, Task
 from search.command.settings import Settings
 from search.command.terminal.progress import StageProgress
 from search.stages.cost import RunCost, Stage, Terms, ablation_size
@@ -78,6 +78,27 @@ def test_what_was_not_measured_costs_by_its_multiply_adds() -> None:
     one = cost_of((SMALL, 60, None)).training(LARGE)
     assert one == pytest.approx(60 * sizes[LARGE] / sizes[SMALL]), "one point alone: in proportion"
     assert cost_of().training(LARGE) == 0.0
+
+
+def test_the_time_that_is_left_asks_for_no_network_of_a_measured_trial_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for every second: of 300 trials it took a second of the driver's time."""
+    asked: list[TrainConfig] = []
+
+    def network(config: TrainConfig, task: Task) -> Network:
+        asked.append(config)
+        return network_of(config, task)
+
+    monkeypatch.setattr("search.stages.cost.network_of", network)
+    widths = [replace(REFERENCE, dense_units=units) for units in range(32, 112)]
+    cost = cost_of(*[(each, 60.0 + each.dense_units, None) for each in widths[:40]], trials=80)
+    cost.expect([PlayedTrial(each, 1, None, False) for each in widths[40:]])
+    first = cost.left("search", StageProgress(80, 40), PLAIN)
+    assert max(map(asked.count, widths[:40])) == 1
+    asked.clear()
+    assert cost.left("search", StageProgress(80, 40), PLAIN) == first
+    assert not {*widths[:40]} & {*asked}
+    cost.measured(widths[40], 600.0, 10, None)
+    assert cost.training(widths[41]) > 10 * (6.0 + widths[41].dense_units / 10), "one more trial counts at once"
 
 
 def test_the_search_is_its_trials_over_again() -> None:
