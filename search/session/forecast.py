@@ -20,7 +20,7 @@ from reports.records import Environment, RecordError, SearchOutcome, load_outcom
 from search.command.settings import Settings
 from search.run_folder.environment import environment
 from search.stages.budget import START_SECONDS
-from search.stages.cost import RACE_SEEDS, RunCost, Stage, Terms
+from search.stages.cost import RACE_SEEDS, RunCost, Stage, Terms, whole_seconds
 
 _SIMILAR: Final = 10.0
 _SAME: Final = ("local", "pruner", "cpus_per_trial", "gpus_per_trial")
@@ -119,5 +119,5 @@ def _cost(job: Job, outcome: SearchOutcome, ratio: float) -> RunCost:
     cost = RunCost(job.settings, job.task, job.concurrent)
     epochs = job.settings.epochs / float(outcome.settings["epochs"])
     for trial in outcome.trials[: job.settings.trials]:
-        cost.measured(trial.config, trial.work.seconds * ratio, len(trial.measurements) * epochs, trial.value)
+        cost.measured(trial.config, whole_seconds(trial) * ratio, len(trial.measurements) * epochs, trial.value)
     return cost

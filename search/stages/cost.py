@@ -111,10 +111,10 @@ class RunCost:
     def ended(self, record: TrialRecord) -> None:
         """A trial has ended with a result."""
         self.gone(record.number)
-        if record.work.seconds:
-            self.measured(record.config, record.work.seconds, len(record.measurements), record.value)
+        if seconds := whole_seconds(record):
+            self.measured(record.config, seconds, len(record.measurements), record.value)
             if record.origin == "sampler":
-                self._drawn.append(record.work.seconds)
+                self._drawn.append(seconds)
 
     def measured(self, config: TrainConfig | None, seconds: float, epochs: float, value: float | None) -> None:
         """A trial of so many epochs took so long; `value` is None where it was not trained to its end."""
@@ -238,6 +238,15 @@ class RunCost:
 
     def _multiply_adds(self, config: TrainConfig) -> int:
         return network_of(config, self.task).multiply_adds
+
+
+def whole_seconds(record: TrialRecord) -> float:
+    """Wall seconds that all epochs of a trial take, also where its last attempt loaded some of them."""
+    work, trained = record.work, record.work.trained_epochs
+    if not trained:  # not known of older records
+        return work.seconds
+    loaded = max(0, len(record.measurements) - trained)
+    return work.seconds + loaded * (work.seconds - work.compile_seconds) / trained
 
 
 def ablation_size(settings: Settings, changes: int, trainings: float, known: int = 1) -> Ablation:

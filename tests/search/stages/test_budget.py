@@ -65,6 +65,14 @@ def test_a_pruned_trial_says_what_an_epoch_takes_but_is_no_finalist() -> None:
     assert with_pruned.limit() == pytest.approx(alone.limit(), abs=1)
 
 
+def test_a_trial_that_went_on_from_a_checkpoint_costs_what_it_would_have_from_its_start() -> None:
+    resumed = replace(trial(1, DEAR, 0), work=Work(seconds=28.0, trained_epochs=2, compile_seconds=4.0))
+    late = budget(3600, trial(0, REFERENCE, 60), resumed, ablate=0)
+    assert late.cost.training(DEAR) == pytest.approx(28 + 8 * 12)
+    whole = budget(3600, trial(0, REFERENCE, 60), trial(1, DEAR, 124), ablate=0)
+    assert late.limit() == pytest.approx(whole.limit(), abs=1)
+
+
 @pytest.mark.parametrize(
     ("seconds", "terms"),
     [
