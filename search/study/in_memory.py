@@ -21,12 +21,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fashion_model.config import TrainConfig
 from fashion_model.network import network_of
-from search.study.attempts import CONFIG, DRAW, End
+from search.study.attempts import CONFIG, DRAW, REFUSED, End
 from search.study.internals import normal_for_arrays
 from search.study.samplers import Strategy, directions
 from search.study.space import RefusedPoint, Space
 
 _MOST_GOOD: Final = 25  # of TPE's trials, however many there are: Optuna's default gamma
+_NO_TRIAL: Final = optuna.trial.create_trial(state=TrialState.FAIL, user_attrs={REFUSED: "no trial"})
 
 
 class InMemoryStudy:
@@ -64,7 +65,7 @@ class InMemoryStudy:
 
     def skip(self) -> None:
         """Leave out a number: its row in the database is no trial."""
-        self._study.add_trial(optuna.trial.create_trial(state=TrialState.FAIL))
+        self._study.add_trial(_NO_TRIAL)
         self._draws[len(self._draws)] = self._count
         self._count += 1
 
@@ -177,11 +178,10 @@ class InMemoryStudy:
     def _restore(self, trial: FrozenTrial) -> None:
         """Add a trial of the study at its draw, after as many failed ones as points were refused before it."""
         draw = max(trial.user_attrs.get(DRAW, trial.number), self._count)
-        refused = optuna.trial.create_trial(state=TrialState.FAIL)
         for _ in range(draw - self._count):
-            self._study.add_trial(refused)
+            self._study.add_trial(_NO_TRIAL)
         # a waiting trial (somebody else's) would be the next that is asked for
-        self._study.add_trial(refused if trial.state is TrialState.WAITING else trial)
+        self._study.add_trial(_NO_TRIAL if trial.state is TrialState.WAITING else trial)
         self._draws[trial.number], self._count = draw, draw + 1
 
 

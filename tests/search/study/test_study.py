@@ -131,6 +131,19 @@ def test_counts_add_up_and_are_the_same_after_the_study_is_opened_again(
     assert again.left(8) == 3
 
 
+def test_a_trial_that_somebody_else_has_enqueued_is_no_result_and_is_left_waiting(
+    spec: StudySpec, run_trial: RunTrial
+) -> None:
+    run_trial(open_study(spec, Watcher()), [0.5])
+    optuna.load_study(study_name=spec.name, storage=spec.database.url).enqueue_trial({"conv_blocks": 3})
+    study = open_study(spec, Watcher())
+    assert (study.counts.ended(), study.left(3)) == (1, 2)
+    assert run_trial(study, [0.6]) == 2
+    for found in (study, open_study(spec, Watcher())):
+        assert [(record.number, record.value) for record in found.records()] == [(0, 0.5), (2, 0.6)]
+    assert stored_trials(spec)[1].state.name == "WAITING"
+
+
 def test_of_two_equal_values_the_earlier_is_the_best(study: SearchStudy, run_trial: RunTrial) -> None:
     first = run_trial(study, [0.5])
     run_trial(study, [0.5])
