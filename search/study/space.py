@@ -110,7 +110,7 @@ class Space:
         share = ours.multiply_adds / documented.multiply_adds
         self.most_multiply_adds = min(int(most * share), max_multiply_adds or 2**62)
         self.most_parameters = min(most_parameters * ours.parameters // documented.parameters, max_params or 2**62)
-        least = min(ours.multiply_adds // (_CHEAPER if has_cost else 1), self.most_multiply_adds - 1)
+        least = max(min(ours.multiply_adds // (_CHEAPER if has_cost else 1), self.most_multiply_adds - 1), 1)
         cost = Range(low=least, high=self.most_multiply_adds, log=True)
         self.ranges = _with_own(parse_space(DEFAULT) | {COST: cost}, parse_space(lines))
 

@@ -122,6 +122,13 @@ def test_ranges_of_the_users_own_hold_in_every_point(lines: Sequence[str], expec
         assert {getattr(config, name) for config in configs} == values
 
 
+def test_a_limit_that_no_network_keeps_refuses_every_point() -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(5):
+        with pytest.raises(RefusedPoint, match=r"at most 1 multiply-adds an image; this point needs [\d,]+$"):
+            Space(max_multiply_adds=1).suggest(study.ask())
+
+
 def test_limits_of_deployment_bound_every_network_and_refuse_only_what_cannot_be_narrowed() -> None:
     space = Space(max_params=20_000, max_multiply_adds=2_000_000)
     for config, _ in draw(space, 60):
