@@ -181,7 +181,8 @@ class Space:
         parameters = default.parameters_of(config)
         if parameters is None:
             return None
-        parameters[COST] = parameters[COST] * self.most_multiply_adds // default.most_multiply_adds
+        cost = parameters[COST] * self.most_multiply_adds // default.most_multiply_adds
+        parameters[COST] = max(cost, int(self.ranges[COST].low))
         try:
             scaled = self.suggest(FixedTrial(parameters))
         except (RefusedPoint, ValueError):

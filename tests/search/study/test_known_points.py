@@ -81,6 +81,14 @@ def test_a_larger_size_makes_the_portfolio_wider() -> None:
     assert replace(wide, base_filters=narrow.base_filters) == narrow
 
 
+def test_a_limit_makes_the_portfolio_narrower() -> None:
+    limit = 3_000_000
+    scaled = [Space(max_multiply_adds=limit).scaled(TrainConfig(**good)) for good in PORTFOLIO]
+    costs = [network_of(config, FASHION_MNIST).multiply_adds for config in scaled if config]
+    assert len(costs) == len(PORTFOLIO)
+    assert max(costs) <= limit
+
+
 @pytest.mark.parametrize(
     ("changes", "origins"),
     [
