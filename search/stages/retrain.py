@@ -27,13 +27,17 @@ from search.worker.training_run import FinishedTraining, Images
 
 _GRID: Final = 25  # the document shows the first 25 training images
 _BEST_FILE: Final = "models/best.keras"
+_COMPARED: Final = ("reference", "best")  # by the verdict
 
 
 def retrain(run: Run, trainer: Trainer, data: Data, best: Finalist) -> Predictions:
     """Train the models on every seed, score them on the test images, keep each in the folder models/ and in `run`.
 
+    The knee and equal compute, which no verdict needs, are left out where one of their trainings fails.
+
     Raises:
-        SearchBroken: when a training fails: without it the two models would not be compared on equal terms.
+        SearchBroken: when a training of the reference or the best fails: without it the two would not be compared on
+            equal terms.
     """
     run.stage = "retrain"
     test = data.source.read_test()
@@ -49,13 +53,15 @@ def retrain(run: Run, trainer: Trainer, data: Data, best: Finalist) -> Predictio
         run.progress.say(f"  of them {longest}, which take as much computing as the best")
     with run.progress.counting(len(assignments), stage=run.stage):
         ended = trainer.run(assignments, lambda: Images(data.splits.together(), test), run.count_trainings())
-    results = [_require_finished(each, result) for each, result in zip(assignments, ended, strict=True)]
-    by_model = {name: results[offset : len(finals) : len(models)] for offset, name in enumerate(models)}
+    by_model: dict[ModelName, list[FinishedTraining]] = {}
+    for offset, name in enumerate(models):
+        seeds = slice(offset, len(finals), len(models))
+        by_model[name] = _finished(run, name, assignments[seeds], ended[seeds])
+    equal = _finished(run, "equal compute", longer, ended[len(finals) :])
     by_model.setdefault("best", by_model["reference"])
     kept = {name: _keep(name, by_model[name], run.folder.path) for name in models}
     _keep_best(run, best, by_model["best"])
     kept.setdefault("best", tuple(replace(final, model="best") for final in kept["reference"]))
-    equal = results[len(finals) :]
     run.finals, run.knee = kept["reference"] + kept["best"], kept.get("knee", ())
     run.equal_compute = tuple(_record("reference", each) for each in equal)
     return replace(_predictions(by_model, test, data.source), equal_compute=_probabilities(equal))
@@ -109,13 +115,20 @@ def _scored_on(data: Data) -> str:
     return f"test set, trained on all of split {data.splits.sha256}; the model takes images from 0 to 255"
 
 
-def _require_finished(assignment: Assignment, result: FinishedTraining | Fault) -> FinishedTraining:
-    if isinstance(result, Fault):
+def _finished(
+    run: Run, name: str, assignments: Sequence[Assignment], ended: Sequence[FinishedTraining | Fault]
+) -> list[FinishedTraining]:
+    """The trainings of one name; none where one of them failed and no verdict needs them."""
+    pairs = zip(assignments, ended, strict=True)
+    failed = [f"{assignment.label} failed: {end}" for assignment, end in pairs if isinstance(end, Fault)]
+    if failed and name in _COMPARED:
         raise SearchBroken(
-            f"Every retraining must end, so that the models are compared on equal terms. Received: {assignment.label} "
-            f"failed: {result}. The trace is in log.txt; fix the cause, or have fewer --retrain-seeds, and resume."
+            f"Every retraining must end, so that the models are compared on equal terms. Received: {failed[0]}. "
+            "The trace is in log.txt; fix the cause, or have fewer --retrain-seeds, and resume."
         )
-    return result
+    if failed:
+        run.progress.warn(f"{name} is left out: {failed[0]}; the trace is in log.txt")
+    return [] if failed else [each for each in ended if isinstance(each, FinishedTraining)]
 
 
 def _keep(name: ModelName, results: Sequence[FinishedTraining], run_dir: Path) -> tuple[FinalRun, ...]:

@@ -112,7 +112,7 @@ def _sentence(outcome: SearchOutcome, at_knee: FrontPoint | None, numbers: KneeN
         same = "the reference" if trial.config == outcome.reference_config else "the tuned model"
         return f"The knee, trial {trial.number}, is {same} itself, so that its verdict is the page’s."
     if numbers is None:
-        return f"The knee, trial {trial.number}, was not retrained: there was no time left for it."
+        return f"The knee, trial {trial.number}, was not retrained: a training failed, or there was no time."
     reference, best = numbers.to_reference, numbers.to_best
     models = outcome.reference_config, outcome.best_config
     times = [ratio(at_knee.multiply_adds, network_of(each, outcome.data.task).multiply_adds) for each in models]

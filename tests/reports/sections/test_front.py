@@ -75,7 +75,7 @@ def test_a_knee_that_was_not_retrained_and_one_on_other_seeds_are_told() -> None
     found = with_front(finish(Plan()), replace(REFERENCE, base_filters=24))
     without = front_of(finished(replace(found.outcome, knee=()), found.predictions))
     assert without is not None
-    assert without.sentence == "The knee, trial 1, was not retrained: there was no time left for it."
+    assert without.sentence == "The knee, trial 1, was not retrained: a training failed, or there was no time."
     with pytest.raises(RecordError, match=r"The knee must be retrained on the seeds of the reference. Received"):
         finished(replace(found.outcome, knee=found.outcome.knee[::-1]), found.predictions)
 

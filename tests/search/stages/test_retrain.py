@@ -179,6 +179,27 @@ def test_what_is_trained_is_said_as_it_is(
     assert stream.getvalue().splitlines()[0].strip() == said
 
 
+def test_what_no_verdict_needs_is_left_out_with_a_word_where_a_training_of_it_fails(
+    run: Run, trainer_at: TrainerAt, data: Data
+) -> None:
+    class Longer(Somewhere):
+        """A place where the longer training of the second seed fails."""
+
+        def outcome(self, assignment: Assignment) -> Fault | None:
+            return Fault(Cause.TIMED_OUT) if assignment.epochs == 6 and assignment.seed == SEEDS[1] else None
+
+    stream = io.StringIO()
+    run.progress = Progress(stream, verbosity=0, live=False)
+    best = replace(BEST, config=replace(REFERENCE, base_filters=48))
+    found = retrain(run, trainer_at(Longer()), data, best)
+    assert (run.equal_compute, len(found.equal_compute)) == ((), 0)
+    assert "warning: equal compute is left out: reference, 6 epochs failed: timed out;" in stream.getvalue()
+    assert [(final.model, final.train.seed) for final in run.finals] == [
+        (name, seed) for name in ("reference", "best") for seed in SEEDS
+    ]
+    assert len(retrain(run, trainer_at(Somewhere()), data, best).equal_compute) == 2
+
+
 def test_a_training_that_fails_ends_the_search_and_the_others_are_not_made_again(
     run: Run, trainer_at: TrainerAt, data: Data
 ) -> None:
