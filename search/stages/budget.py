@@ -97,8 +97,8 @@ def _terms(retrain_seeds: int) -> Iterator[Terms]:
 
 
 def require_enough_time(settings: Settings, images: int, cores: int | None, task: Task = FASHION_MNIST) -> None:
-    """Refuse a budget in which not even a search of two trials would come to a report. `cores` None means unknown, as
-    on a cluster or with GPUs.
+    """Refuse a budget in which not even a search of two trials would come to a report, or the one trial that is asked
+    for. `cores` None means unknown, as on a cluster or with GPUs.
 
     Raises:
         SettingsError: with the least that would do, estimated from the sizes.
@@ -108,9 +108,10 @@ def require_enough_time(settings: Settings, images: int, cores: int | None, task
     least = least_seconds(settings, images, cores, task)
     if settings.time_budget < least:
         seeds = min(LEAST_RETRAIN_SEEDS, settings.retrain_seeds)
+        trials, models = ("one trial", "one model") if settings.trials == 1 else ("two trials", "two models")
         raise SettingsError(
-            f"--time-budget must be at least {_rounded(least)}, estimated from the sizes: start, two trials of "
-            f"{settings.epochs} epochs, retraining of two models, {seeds} times each, and the report. "
+            f"--time-budget must be at least {_rounded(least)}, estimated from the sizes: start, {trials} of "
+            f"{settings.epochs} epochs, retraining of {models}, {seeds} times each, and the report. "
             f"Received: {_rounded(settings.time_budget)}. Give more time, or fewer --epochs or a smaller --train-size."
         )
 
@@ -122,13 +123,13 @@ def own_cores(settings: Settings) -> int | None:
 
 
 def least_seconds(settings: Settings, images: int, cores: int | None, task: Task) -> float:
-    """What a search of two trials takes at least, on so many cores, with its report."""
+    """What a search of two trials, or of the one asked for, takes at least, on so many cores, with its report."""
     fixed = START_SECONDS + REPORT_SECONDS / 2
     if cores is None:
         return fixed
     trained = images * (1 - 1 / VALIDATION_SHARE) * settings.epochs
     training = trained * network_of(REFERENCE, task).multiply_adds / _MULTIPLY_ADDS_A_SECOND
-    cost = RunCost(replace(settings, trials=2), task)
+    cost = RunCost(replace(settings, trials=min(settings.trials, 2)), task)
     cost.measured(REFERENCE, training, settings.epochs, 0.0)
     terms = Terms(1, min(LEAST_RETRAIN_SEEDS, settings.retrain_seeds), has_extras=False)
     stages = cost.search(), *cost.after(terms)[:-1]

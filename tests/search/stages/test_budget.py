@@ -120,6 +120,15 @@ def test_the_least_grows_with_the_work_and_shrinks_with_the_cores() -> None:
 
     assert least(60_000, 2) > least(30_000, 2) > least(30_000, 4) > least(30_000, None)
     assert least(60_000, 2) > least(60_000, 2, epochs=5) > least(60_000, 2, epochs=5, retrain_seeds=1)
+    assert least(60_000, 2) == least(60_000, 2, trials=2)
+    # of one trial the reference alone is retrained: it, one on a fresh seed and three of a fifth more images
+    a_training = (least(60_000, 2, trials=1) - least(60_000, None)) / (1 + 1 + 3 * 1.2)
+    assert least(60_000, 2) - least(60_000, None) == pytest.approx((2 + 2 + 2 * 3 * 1.2) * a_training)
+
+
+def test_of_one_trial_a_budget_that_is_too_small_names_one_trial() -> None:
+    with pytest.raises(SettingsError, match=r": start, one trial of 10 epochs, retraining of one model, 3 times each"):
+        require_enough_time(Settings(name="n", trials=1, time_budget=20.0), 60_000, 2)
 
 
 @pytest.mark.parametrize(("stage", "more"), [("ablation", 180.0), ("retrain", 0.0)])
