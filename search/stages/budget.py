@@ -68,8 +68,8 @@ class Budget:
         return left and left.within(self.left())
 
     def allows_more_seeds(self) -> bool:
-        """Whether the finalists may race to the end."""
-        return self.terms().finalist_seeds == RACE_SEEDS
+        """Whether there is time for one more training of each finalist, and for every retraining after it."""
+        return self._seconds(self.cost.after(Terms(1, self.settings.retrain_seeds, has_extras=False))) <= self.left()
 
     def allows_extras(self, best: TrainConfig, stage: str) -> bool:
         """Whether from a stage on there is time for what no verdict needs, ablation and equal compute."""

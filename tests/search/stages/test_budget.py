@@ -92,6 +92,16 @@ def test_first_what_no_verdict_needs_gives_way_then_the_finalists_seeds_then_ret
     assert shared.terms(seconds / 2) == terms
 
 
+def test_the_race_goes_on_while_one_more_round_fits_before_the_retrainings() -> None:
+    both = (trial(0, REFERENCE, 60), trial(1, DEAR, 120))
+    # on two places: three trainings of finalists, 5 × 1.2 × (60 + 120) s of finals, the report
+    needed = 1.1 * (120 + 4 * 216 / 2 + 144 + 10) + 5
+    late = budget(3600, *both, spent=3600 - needed - 5)
+    assert late.allows_more_seeds()
+    assert late.terms().finalist_seeds == 1, "a race from its start would not fit any more: its first round is over"
+    assert not budget(3600, *both, spent=3600 - needed + 5).allows_more_seeds()
+
+
 def test_one_who_asked_for_fewer_retrainings_gets_no_more() -> None:
     assert budget(60, trial(0, REFERENCE, 60), retrain_seeds=2).terms() == Terms(1, 2, has_extras=False)
     assert budget(60, trial(0, REFERENCE, 60), retrain_seeds=2).retrain_seeds(DEAR) == 2
