@@ -180,8 +180,9 @@ class InMemoryStudy:
         draw = max(trial.user_attrs.get(DRAW, trial.number), self._count)
         for _ in range(draw - self._count):
             self._study.add_trial(_NO_TRIAL)
-        # a waiting trial (somebody else's) would be the next that is asked for
-        self._study.add_trial(_NO_TRIAL if trial.state is TrialState.WAITING else trial)
+        # somebody else's: one that waits would be the next that is asked for, one that runs would be retried
+        runs = trial.state is TrialState.RUNNING and CONFIG not in trial.user_attrs
+        self._study.add_trial(_NO_TRIAL if runs or trial.state is TrialState.WAITING else trial)
         self._draws[trial.number], self._count = draw, draw + 1
 
 

@@ -21,7 +21,7 @@ from search.command.process.interrupt import is_interrupted
 from search.study.attempts import REFUSED, End, is_half_written
 from search.study.storage.database import Database, back_up
 from search.study.storage.lock import StudyLock
-from search.worker.faults import StorageError, first_line
+from search.worker.faults import StorageError, StudyBusy, first_line
 
 T = TypeVar("T")
 
@@ -78,12 +78,17 @@ class Durable:
 
         Returns how many rows there are of it too many, none of which is a result. Optuna itself tries again after an
         error, and adds a second row where the first try had got through.
+
+        Raises:
+            StudyBusy: when somebody else has added a trial, so that this one has another number in the database.
         """
         tries = count()
         self._rows[trial.number] = self.write(lambda: self._add(trial, is_repeated=next(tries) > 0))
         repeated = self.write(partial(self._rows_after, trial.number))
+        if repeated:
+            self._rows.pop(trial.number)  # it is the first of these rows, which Optuna has not named
+            self.write(lambda: self._require_same(trial, [self._row(trial.number), *repeated]))
         for row in repeated:
-            self._rows.pop(trial.number, None)  # it is the first of these rows, which Optuna has not named
             self.write(partial(self._refuse, row))
         return len(repeated)
 
@@ -171,6 +176,13 @@ class Durable:
             for later in count(number + 1):
                 rows.append(self._storage.get_trial_id_from_study_id_trial_number(self._study_id, later))
         return rows
+
+    def _require_same(self, trial: FrozenTrial, rows: Sequence[int]) -> None:
+        if any(self._storage.get_trial(row).datetime_start != trial.datetime_start for row in rows):
+            raise StudyBusy(
+                f"Only the search may add trials to its study while it runs. Received: {self._database.shown()}, which "
+                f"has another trial {trial.number} than the search. Leave the study to the search, then resume."
+            )
 
     def _end(self, number: int, end: End, values: Mapping[int, float]) -> None:
         row = self._row(number)

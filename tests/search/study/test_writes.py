@@ -16,6 +16,7 @@ from search.study.attempts import End
 from search.study.open_study import StudySpec, open_study
 from search.study.storage.durable import Durable
 from search.study.study import SearchStudy
+from search.worker.faults import StudyBusy
 from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
 
 pytestmark = on_every_database
@@ -184,6 +185,23 @@ def test_a_row_that_is_there_twice_when_the_driver_dies_is_retried_once(
     again = open_study(spec, Watcher())
     assert (again.orphans, again.waiting(), again.records()) == (1, 1, ())
     assert [again.ask().lineage for _ in range(2)] == [0, 3]
+
+
+@pytest.mark.parametrize("state", [TrialState.WAITING, TrialState.RUNNING])
+def test_a_trial_that_somebody_else_adds_under_a_search_ends_it_and_takes_no_result(
+    state: TrialState, spec: StudySpec, run_trial: RunTrial
+) -> None:
+    study = open_study(spec, Watcher())
+    run_trial(study, [0.5])
+    optuna.load_study(study_name=spec.name, storage=spec.database.url).add_trial(create_trial(state=state))
+    with pytest.raises(StudyBusy, match=r"^Only the search may add trials .* has another trial 1 than the search"):
+        study.ask()
+    study.close()
+    _, theirs, ours = read(spec)
+    assert (theirs.state, theirs.user_attrs, ours.state) == (state, {}, TrialState.RUNNING)
+    again = open_study(spec, Watcher())
+    assert ([record.value for record in again.records()], again.orphans) == ([0.5], 1)
+    assert (again.ask().lineage, read(spec)[1].state) == (ours.number, state)
 
 
 def read(spec: StudySpec) -> list[FrozenTrial]:
