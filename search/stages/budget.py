@@ -129,7 +129,7 @@ def least_seconds(settings: Settings, images: int, cores: int | None, task: Task
         return fixed
     trained = images * (1 - 1 / VALIDATION_SHARE) * settings.epochs
     training = trained * network_of(REFERENCE, task).multiply_adds / _MULTIPLY_ADDS_A_SECOND
-    cost = RunCost(replace(settings, trials=min(settings.trials, 2)), task)
+    cost = RunCost(replace(settings, trials=min(settings.trials, 2), ablate=None), task)
     cost.measured(REFERENCE, training, settings.epochs, 0.0)
     terms = Terms(1, min(LEAST_RETRAIN_SEEDS, settings.retrain_seeds), has_extras=False)
     stages = cost.search(), *cost.after(terms)[:-1]

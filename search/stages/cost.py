@@ -45,7 +45,7 @@ _TRUSTED_SHARE: Final = 1 / 3  # of a stage's trainings: from then on only they 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """On how many seeds the finalists are scored at most, and each of the two models is retrained; and whether there
-    are ablation and equal compute, which no verdict needs."""
+    are equal compute and an ablation that nobody asked for, which no verdict needs."""
 
     finalist_seeds: int
     retrain_seeds: int
@@ -154,13 +154,13 @@ class RunCost:
         if terms.has_extras and self.settings.has_cost():
             pair.append(winner)  # the front's knee costs no more
         finals = [self.training(config) * _WITH_VALIDATION for config in pair] * terms.retrain_seeds
-        extra = (0, 0) if best == REFERENCE or not terms.has_extras else self._extras(winner, count * seeds)
+        steps, epochs = (0, 0) if best == REFERENCE else self._extras(winner, count * seeds, terms)
         between = (self.training(REFERENCE) + self.training(winner)) / 2
-        longer = self.training(REFERENCE) * _WITH_VALIDATION * extra[1] / self.settings.epochs
-        again = [longer] * (min(EQUAL_COMPUTE_SEEDS, terms.retrain_seeds) if extra[1] else 0)
+        longer = self.training(REFERENCE) * _WITH_VALIDATION * epochs / self.settings.epochs
+        again = [longer] * (min(EQUAL_COMPUTE_SEEDS, terms.retrain_seeds) if epochs else 0)
         return (
             Stage("finalists", tuple(race)),
-            Stage("ablation", (between,) * extra[0]),
+            Stage("ablation", (between,) * steps),
             Stage("retrain", (*finals, *again)),
             Stage("report", (REPORT_SECONDS,)),
         )
@@ -209,13 +209,16 @@ class RunCost:
     def _seconds_of(self, trial: PlayedTrial) -> float:
         return self.training(trial.config) * trial.epochs / self.settings.epochs
 
-    def _extras(self, winner: TrainConfig, race: int) -> tuple[int, int]:
-        """How many trainings the ablation of a winner will make, and for how many epochs equal compute trains."""
+    def _extras(self, winner: TrainConfig, race: int, terms: Terms) -> tuple[int, int]:
+        """How many trainings the ablation of a winner will make, and for how many epochs equal compute trains. An
+        ablation that was asked for is made on whatever terms."""
+        asked = self.settings.ablate
         mean = sum(self._epochs) / max(1, len(self._epochs))
         outside = race + 2 * self.settings.retrain_seeds
-        changes = _ABLATION_STEPS + 1
+        changes = max(_ABLATION_STEPS, asked or 0) + 1
         size = ablation_size(self.settings, changes, self.settings.trials * mean / self.settings.epochs + outside)
-        return size.trainings(changes), equal_compute_epochs(self.settings.epochs, winner, self.task)
+        trainings = size.trainings(changes) if terms.has_extras or asked else 0
+        return trainings, equal_compute_epochs(self.settings.epochs, winner, self.task) if terms.has_extras else 0
 
     def _line(self) -> tuple[float, float, float]:
         """What an epoch takes by its multiply-adds: slope and start of a line in seconds, and the least of all.

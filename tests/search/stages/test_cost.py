@@ -67,6 +67,10 @@ def test_ablation_is_in_it_as_large_as_a_tenth_of_the_runs_epochs_allows(trials:
     assert (
         len(stage(cost_of((REFERENCE, 60, 0.9), (LARGE, 60, 0.93), trials=trials, ablate=0), "ablation").trainings) == 0
     )
+    for asked, trained in ((3, 7), (9, 19)):
+        asking = cost_of((REFERENCE, 60, 0.91), (LARGE, 200, 0.93), trials=trials, ablate=asked)
+        assert stage(asking, "ablation", PLAIN).trainings == (130.0,) * trained, "made whatever gives way"
+        assert len(stage(asking, "retrain", PLAIN).trainings) == 10
     size = ablation_size(Settings(name="n", ablate=2), 3, 0.0)
     assert (size.steps, size.trainings(3)) == (2, 5)
 
