@@ -130,7 +130,8 @@ def _assignments(
 
 
 def _known_values(run: Run, config: TrainConfig) -> tuple[float, ...]:
-    return (*(_reference_values(run.trials) if config == REFERENCE else ()), *_fresh_values(run, config))
+    raced = (value for value in _fresh_values(run, config) if value)  # 0: a training that failed
+    return (*(_reference_values(run.trials) if config == REFERENCE else ()), *raced)
 
 
 def _reference_values(trials: Sequence[TrialRecord]) -> tuple[float, ...]:

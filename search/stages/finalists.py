@@ -24,7 +24,7 @@ from search.stages.cost import FIRST_SEEDS, most_seeds
 from search.stages.run import Finalist, Run
 from search.stages.trainer import Trainer, outside_the_study
 from search.worker.assignment import Assignment
-from search.worker.faults import Fault, SearchBroken
+from search.worker.faults import RETRIES, Fault, SearchBroken
 from search.worker.seeds import Stream, derive_each
 from search.worker.training_run import FinishedTraining, Images
 
@@ -71,10 +71,11 @@ def rescore(
 ) -> tuple[FinalistScore, ...]:
     """Train the finalists on fresh seeds, in each round the same for all, and score them on the validation images.
 
-    A training that fails scores 0 on its seed: a configuration that diverges by bad luck is not the best.
+    A training that fails by its own doing scores 0 on its seed: a configuration that diverges by bad luck is not the
+    best.
 
     Raises:
-        SearchBroken: when all of the first round fail.
+        SearchBroken: when all of the first round fail, or what a training ran on is lost: that says nothing about it.
     """
     on_done, racing = run.count_trainings(), list(finalists)
     results: dict[int, list[FinishedTraining | Fault]] = {each.trial: [] for each in finalists}
@@ -85,7 +86,7 @@ def rescore(
         seeds = derive_each(run.settings.seed, Stream.FINALIST, max(before + 1, first))[before:]
         assignments = [_assignment(each, run.settings.epochs, seed, splits) for each in racing for seed in seeds]
         ended = trainer.run(assignments, lambda: Images(splits.train, splits.validation), on_done)
-        _require_one(ended if not scores else ())
+        _require_told(ended, is_first=not scores)
         for index, each in enumerate(racing):
             results[each.trial] += ended[index * len(seeds) : (index + 1) * len(seeds)]
         scores = tuple(_score(each, run.settings.seed, results[each.trial]) for each in finalists)
@@ -112,12 +113,17 @@ def most_trainings(finalists: int) -> int:
     return finalists * most_seeds(finalists)
 
 
-def _require_one(results: Sequence[FinishedTraining | Fault]) -> None:
+def _require_told(results: Sequence[FinishedTraining | Fault], *, is_first: bool) -> None:
+    """That the results say something about the finalists, the first ones also something good."""
     faults = [result for result in results if isinstance(result, Fault)]
-    if faults and len(faults) == len(results):
+    lost = [fault for fault in faults if RETRIES[fault.cause] != 0]
+    what = f"{len(lost)} of {len(results)} trainings lost, the first for this reason: {lost[0]}" if lost else ""
+    if is_first and faults and len(faults) == len(results):
+        what = f"all {len(faults)} trainings failed, the first for this reason: {faults[0]}"
+    if what:
         raise SearchBroken(
-            f"Some finalist must train on a fresh seed. Received: all {len(faults)} trainings failed, the first for "
-            f"this reason: {faults[0]}. The trace is in log.txt; fix the cause, then resume."
+            f"Some finalist must train on a fresh seed, and none may lose by what it ran on. Received: {what}. "
+            "The trace is in log.txt; fix the cause, then resume."
         )
 
 

@@ -51,13 +51,16 @@ def record(number: int, value: float | None, status: Status = "COMPLETE") -> Tri
 
 
 class Scoring(Somewhere):
-    """A place where a training of a finalist has the next of its accuracies."""
+    """A place where a training of a finalist has the next of its accuracies, and the one that is `lost` has none."""
 
-    def __init__(self, **accuracies: Sequence[float]) -> None:
+    def __init__(self, lost: tuple[str, int] = ("", 0), /, **accuracies: Sequence[float]) -> None:
         super().__init__()
+        self.lost = lost
         self.accuracies = {name.replace("_", " "): dict(zip(SEEDS, a, strict=False)) for name, a in accuracies.items()}
 
-    def outcome(self, assignment: Assignment) -> FinishedTraining:
+    def outcome(self, assignment: Assignment) -> FinishedTraining | Fault:
+        if (assignment.label, assignment.seed) == self.lost:
+            return Fault(Cause.NODE_LOST, "a spot machine")
         return replace(result(assignment), accuracy=self.accuracies[assignment.label][assignment.seed])
 
 
@@ -153,12 +156,23 @@ def test_a_training_that_fails_scores_0_on_its_seed(
     assert best_finalist(found).trial == 8
 
 
+@pytest.mark.parametrize("seed", SEEDS[1:3], ids=["in the first round", "later"])
+def test_no_finalist_loses_by_what_it_ran_on(
+    run: Run, trainer_at: TrainerAt, tiny_splits: TrainingSplits, seed: int
+) -> None:
+    even = {"trial_3": (0.90, 0.92, 0.91, 0.92), "trial_8": (0.92, 0.90, 0.91, 0.91)}
+    with pytest.raises(SearchBroken, match=r"by what it ran on\. Received: 1 of . trainings lost, .*: a spot machine"):
+        rescore(run, trainer_at(Scoring(("trial 3", seed), **even)), FINALISTS, tiny_splits)
+    resumed = rescore(run, trainer_at(Scoring(**even)), FINALISTS, tiny_splits)
+    assert [score.fresh_values for score in resumed] == list(even.values())
+
+
 def test_where_all_fail_the_search_is_broken_and_the_first_reason_is_told(
     run: Run, trainer_at: TrainerAt, tiny_splits: TrainingSplits
 ) -> None:
     every = [(f"trial {finalist.trial}", seed) for finalist in FINALISTS for seed in SEEDS[:2]]
     expected = (
-        r"Some finalist must train on a fresh seed\. Received: all 4 trainings failed, .*: non-finite loss: training"
+        r"Some finalist must train on a fresh seed, .* Received: all 4 trainings failed, .*: non-finite loss: training"
     )
     with pytest.raises(SearchBroken, match=expected):
         rescore(run, trainer_at(Unlucky(*every)), FINALISTS, tiny_splits)
