@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from search.command.earlier_run import find_run, runs_in
+from search.command.process.inherited import prepare_streams
 from search.command.settings import HIDDEN_PASSWORD, Settings, SettingsError, counted
 from search.command.settings_files import read_run
+from search.command.terminal.log import reader_may_leave
+from search.worker.faults import StorageError
 
 if TYPE_CHECKING:
     from search.study.storage.overview import Overview, Training
@@ -48,21 +51,25 @@ class _Place:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code: see --help."""
-    asked = _parser().parse_args(arguments)
+    if arguments is None:
+        prepare_streams()
     try:
-        places = _places(asked)
-        from search.worker.faults import StorageError
-
-        try:
-            return _watch(places) if asked.watch else _show(places, as_json=asked.json, is_list=asked.all)
-        except StorageError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 4
+        with reader_may_leave():
+            asked = _parser().parse_args(arguments)
+            places = _places(asked)
+            if asked.watch:
+                _watch(places)
+            else:
+                _show(places, as_json=asked.json, is_list=asked.all)
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except StorageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 4
     except KeyboardInterrupt:
         return 130
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -142,9 +149,7 @@ def _read(place: _Place) -> Overview:
         return overview(read_study(storage, place.name))
 
 
-def _show(places: Sequence[_Place], *, as_json: bool, is_list: bool) -> int:
-    from search.worker.faults import StorageError
-
+def _show(places: Sequence[_Place], *, as_json: bool, is_list: bool) -> None:
     seen = []
     for place in places:
         try:
@@ -159,10 +164,9 @@ def _show(places: Sequence[_Place], *, as_json: bool, is_list: bool) -> int:
         print("\n".join(map(_row, seen)))
     else:
         print("\n".join(_lines(seen[0])))
-    return 0
 
 
-def _watch(places: Sequence[_Place]) -> int:
+def _watch(places: Sequence[_Place]) -> None:
     """Show a run anew and anew, until it ends."""
     from rich.live import Live
     from rich.text import Text
@@ -176,7 +180,6 @@ def _watch(places: Sequence[_Place]) -> int:
             time.sleep(_WATCH_SECONDS)
             seen = _read(places[0])
             live.update(text(), refresh=True)
-    return 0
 
 
 def _row(seen: Overview) -> str:

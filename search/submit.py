@@ -16,6 +16,7 @@ from typing import Final
 
 from cluster.client.jobs import Job
 from cluster.startable import ConnectError
+from search.command.process.inherited import prepare_streams
 from search.command.settings import SettingsError
 from search.command.submission.attempts import FLAGS, RUN, USAGE, Attempt, find, next_attempt
 from search.command.submission.flags import FIRST_LINE, Submission, entrypoint, parse_submission, search_flags
@@ -28,6 +29,8 @@ _SUBMIT_SECONDS: Final = 120.0  # a submission that fails for longer is refused
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code: see --help."""
+    if arguments is None:
+        prepare_streams()
     _end_cleanly_when_told_to()
     try:
         return _with_cluster(parse_submission(arguments))

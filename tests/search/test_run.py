@@ -93,14 +93,16 @@ def test_wrong_input_ends_with_2_and_its_message_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("flag", ["--help", "--version", "--print-config", "--dry-run"])
+@pytest.mark.parametrize(
+    "command", ["run --help", "run --version", "run --print-config", "run --dry-run", "status --help"]
+)
 @pytest.mark.parametrize("buffered", ["", "1"])
-def test_a_reader_that_leaves_early_is_no_fault(flag: str, buffered: str) -> None:
+def test_a_reader_that_leaves_early_is_no_fault(command: str, buffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     environment = os.environ | {"PYTHONUNBUFFERED": buffered}
     with os.fdopen(writing, "wb") as closed:
-        command_line = [sys.executable, "-m", "search.run", flag]
+        command_line = [sys.executable, "-m", *f"search.{command}".split()]
         ended = subprocess.run(
             command_line, cwd=ROOT, env=environment, stdout=closed, stderr=subprocess.PIPE, text=True
         )

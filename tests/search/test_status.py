@@ -209,6 +209,8 @@ def test_a_study_of_an_older_version_is_shown_without_a_driver(
         (["nowhere"], 2, "RUN must name a run's folder. Received: nowhere"),
         (["--watch"], 2, "--watch shows one run on a terminal. Received: with --json, with --all, or with output"),
         (["s", "--storage", "sqlite:////nowhere/study.db"], 4, "Received: no file /nowhere/study.db"),
+        (["--storage", "sqlite:////nowhere/study.db"], 4, "error: A run's study must be there. Received: no file"),
+        (["--all", "--storage", "sqlite:////nowhere/study.db"], 4, "error: A run's study must be there."),
     ],
 )
 def test_what_cannot_be_shown_is_refused(
