@@ -8,20 +8,27 @@ from typing import Any, Final, NoReturn
 from search.command.settings import Settings, SettingsError
 
 _IN_PROCESS_IGNORES: Final = ("cpus_per_trial", "gpus_per_trial", "max_concurrent")
+# What is asked of a result, and the value where nothing is
+_OF_THE_RESULT: Final = {"json": False, "format": "text", "to_mlflow": None, "fail_unless_better": None}
 
 
 def refuse_what_has_no_effect(flags: Mapping[str, Any], given: Mapping[str, Any]) -> None:
     """Refuse flags that would be ignored beside others.
 
     Raises:
-        SettingsError: when there is one.
+        SettingsError: when there is one, or one without a value.
     """
+    for name in (name for name, value in flags.items() if value == ""):
+        raise SettingsError(
+            f"--{name.replace('_', '-')} must have a value. Received: an empty one, as of a variable that is not set. "
+            "Give one, or leave the flag out."
+        )
     others = [*(given.keys() - {"output", "storage"}), *(name for name in ("resume", "config") if flags[name])]
     if flags["report_only"] and others:
         _refuse(others, "--report-only", "only builds a report again")
     if flags["calibrate"] and not flags["dry_run"]:
         raise SettingsError("--calibrate is for a forecast. Received: without --dry-run. Give both, or neither.")
-    results = [name for name in ("json", "to_mlflow") if flags[name]]
+    results = [name for name, default in _OF_THE_RESULT.items() if flags[name] != default]
     if results and (flags["dry_run"] or flags["print_config"]):
         _refuse(results, "--dry-run" if flags["dry_run"] else "--print-config", "prints no result")
 

@@ -135,6 +135,8 @@ def test_a_flag_like_no_other_gets_no_guess(capsys: pytest.CaptureFixture[str]) 
         (["--dry-run", "--json"], r"--dry-run prints no result.*Received: with --json\."),
         (["--print-config", "--json"], r"--print-config prints no result"),
         (["--dry-run", "--to-mlflow", "sqlite:///m.db"], r"--dry-run prints no result.*Received: with --to-mlflow\."),
+        (["--dry-run", "--fail-unless-better"], r"--dry-run prints no result.*Received: with --fail-unless-better\."),
+        (["--print-config", "--format", "md"], r"--print-config prints no result.*Received: with --format\."),
         (["--calibrate"], r"--calibrate is for a forecast\. Received: without --dry-run\."),
         (["--price-source", "me"], r"--price-source must be given with --price-per-hour"),
     ],
@@ -142,6 +144,12 @@ def test_a_flag_like_no_other_gets_no_guess(capsys: pytest.CaptureFixture[str]) 
 def test_flags_that_have_no_effect_together_are_refused(flags: list[str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         parse(flags)
+
+
+@pytest.mark.parametrize("flag", ["--resume", "--report-only", "--data", "--data-dir", "--output", "--address"])
+def test_a_flag_whose_value_is_a_variable_that_is_not_set_is_refused(flag: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{flag} must have a value\. Received: an empty one"):
+        parse([f"{flag}="])
 
 
 def test_a_report_may_need_the_database_with_its_password(tmp_path: Path) -> None:
