@@ -84,12 +84,14 @@ def as_toml(settings: Settings) -> str:
     is what is not set."""
     lines = []
     for name, value in (settings.to_dict() | {"name": None}).items():
-        # JSON's numbers, true and false are TOML's
-        written = _toml_string(value) if isinstance(value, str) else json.dumps(value)
-        lines.append(f"# {name} =" if value is None else f"{name} = {written}")
+        lines.append(f"# {name} =" if value is None else f"{name} = {_toml(value)}")
     return "\n".join(lines) + "\n"
 
 
-def _toml_string(text: str) -> str:
+def _toml(value: Any) -> str:
     """In ASCII, which every terminal can show."""
-    return '"' + "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\U{ord(c):08x}" for c in text) + '"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if not isinstance(value, str):
+        return json.dumps(value)  # its numbers, true and false are TOML's; its texts may have halves of a character
+    return '"' + "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\U{ord(c):08x}" for c in value) + '"'

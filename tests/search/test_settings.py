@@ -123,7 +123,9 @@ def test_a_run_without_settings_is_refused(tmp_path: Path) -> None:
 
 def test_printed_settings_read_back_as_the_same_settings(tmp_path: Path) -> None:
     odd = 'odd "name"\\dir \t\x7f ß 😀'
-    settings = Settings(name="n", trials=7, local=True, train_size=500, cpus_per_trial=1.5, output=odd)
+    settings = Settings(
+        name="n", trials=7, local=True, train_size=500, cpus_per_trial=1.5, output=odd, warm_start=(odd, "runs/a")
+    )
     path = tmp_path / "settings.toml"
     path.write_text(as_toml(settings), encoding="ascii")
     assert Settings(name="n", **read_file(path)) == settings
