@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from search.command.earlier_run import find_run, settings_of
+from search.command.earlier_run import find_run, runs_in, settings_of
 from search.command.flags import command_line
 from search.command.no_effect import refuse_what_has_no_effect, refuse_what_one_process_ignores
 from search.command.ranges import parse_space, read_config, read_space
@@ -71,8 +71,7 @@ def parse(arguments: Sequence[str] | None, refuse: Callable[[str], NoReturn] | N
     refuse_what_has_no_effect(flags, given)
     output = Path(flags["output"] or _RUNS)
     run = _run_to_resume(flags, output) if flags["resume"] else {}
-    if flags["add_config"]:  # a run that goes on keeps those that it had
-        given["add_config"] = tuple(dict.fromkeys((*run.get("add_config", ()), *flags["add_config"])))
+    file, given = _beside(run, file), _beside(run, given)
     settings = _resolve(run, file, given)
     settings = replace(settings, trials=max(settings.trials, 1 + len(settings.add_config)))  # each is tried
     parse_space(settings.space)
@@ -103,6 +102,14 @@ def _from_file(path: Path) -> dict[str, Any]:
     if "add_config" in file:
         file["add_config"] = tuple(map(read_config, file["add_config"]))
     return file
+
+
+def _beside(run: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file or the flags set, beside a run that goes on: it keeps the configurations that it had."""
+    kept = {name: value for name, value in source.items() if not run or value != ()}  # printed settings have every list
+    if "add_config" in kept:
+        kept["add_config"] = tuple(dict.fromkeys((*run.get("add_config", ()), *kept["add_config"])))
+    return kept
 
 
 def _resolve(run: Mapping[str, Any], file: Mapping[str, Any], given: Mapping[str, Any]) -> Settings:
@@ -145,9 +152,10 @@ def _run_to_resume(flags: Mapping[str, Any], output: Path) -> dict[str, Any]:
 def _require_earlier(settings: Settings, run: Mapping[str, Any]) -> None:
     """A study learns from earlier runs as it begins, and they must outlast that."""
     named = " ".join(settings.warm_start)
+    last = runs_in(Path(settings.output))[-1:] if "latest" in settings.warm_start else ()
     if run and settings.warm_start != run.get("warm_start", ()):
         raise SettingsError(f"--warm-start is for a new run. Received: {named}, with --resume. Leave it out.")
-    if settings.overwrite and settings.name in {Path(name).name for name in settings.warm_start}:
+    if settings.overwrite and settings.name in {Path(name).name for name in (*settings.warm_start, *last)}:
         raise SettingsError(f"--warm-start must not name the run that --overwrite deletes. Received: {named}.")
 
 

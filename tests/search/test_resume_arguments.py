@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,15 @@ def test_a_settings_file_wins_over_the_run_and_a_flag_over_it(tmp_path: Path) ->
     assert (settings.trials, settings.max_failures) == (9, 4)
 
 
+@pytest.mark.parametrize("added", [[], ['{"dense_units": 64}']], ids=["none", "another"])
+def test_a_settings_file_takes_nothing_from_the_lists_of_a_run(added: list[str], tmp_path: Path) -> None:
+    begun = Settings(name="a", space=("batch_size = 64",), add_config=('{"conv_blocks": 3}',), warm_start=("b",))
+    make_run(begun)
+    (tmp_path / "s.toml").write_text(f"space = []\nwarm_start = []\nadd_config = {added}\n", encoding="utf-8")
+    expected = replace(begun, add_config=(*begun.add_config, *added))
+    assert resume("a", "--config", "s.toml").settings == expected
+
+
 def test_a_run_that_was_begun_with_overwrite_does_not_overwrite_itself() -> None:
     make_run(Settings(name="a", overwrite=True))
     assert not resume("a").settings.overwrite
@@ -144,6 +154,15 @@ def test_what_is_for_a_new_run_is_refused(flag: list[str]) -> None:
     make_run(Settings(name="a"))
     with pytest.raises(SettingsError, match=rf"{flag[0]} is for a new run\. Received: with --resume\. Leave it out\."):
         resume("a", *flag)
+
+
+@pytest.mark.parametrize("earlier", ["runs/a", "latest"])
+def test_a_run_cannot_learn_from_the_one_that_it_deletes(earlier: str) -> None:
+    make_run(Settings(name="b"), age=50)
+    make_run(Settings(name="a"))
+    with pytest.raises(SettingsError, match=rf"--overwrite deletes\. Received: {earlier}\."):
+        parse(["--name", "a", "--overwrite", "--warm-start", earlier])
+    assert parse(["--name", "b", "--overwrite", "--warm-start", earlier]).settings.warm_start == (earlier,)
 
 
 def test_a_folder_without_settings_is_refused(tmp_path: Path) -> None:
