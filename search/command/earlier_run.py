@@ -29,8 +29,11 @@ def find_run(asked: str, output: Path, flag: str) -> Path:
     if asked == "latest":
         raise SettingsError(f"{flag} needs a run. Received: none in {output}. Name one, or --output.")
     for folder in (Path(asked), output / asked):
-        if any((folder / mark).is_file() for mark in _MARKS):
-            return folder
+        try:
+            if any((folder / mark).is_file() for mark in _MARKS):
+                return folder
+        except OSError as error:  # somebody else's
+            raise SettingsError(f"{flag} must name a run's folder that can be read. Received: {error}.") from error
     guess = did_you_mean(Path(asked).name, [run.name for run in known])
     raise SettingsError(f"{flag} must name a run's folder. Received: {asked}, which has no {_CONFIG}.{guess}")
 
@@ -42,8 +45,10 @@ def settings_of(folder: Path) -> dict[str, Any]:
         SettingsError: when they cannot be read, or the folder has another name than the run's study.
     """
     values = read_run(folder / _CONFIG)
-    if values.get("name") != folder.name:
+    # `.` and a link have other names than the folder
+    named = folder if folder.name == values.get("name") else folder.resolve()
+    if named.name != values.get("name"):
         raise SettingsError(
             f"A run's folder has its study's name. Received: {folder}, of study {values.get('name')}. Rename it back."
         )
-    return values | {"output": str(folder.parent), "overwrite": False}
+    return values | {"output": str(named.parent), "overwrite": False}

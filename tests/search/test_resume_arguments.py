@@ -66,6 +66,14 @@ def test_the_run_is_looked_for_where_output_says() -> None:
     assert resume("there", "--output", "elsewhere").settings.run_dir() == Path("elsewhere/there")
 
 
+def test_a_run_is_named_by_a_link_and_from_inside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / make_run(Settings(name="a"))
+    (tmp_path / "link").symlink_to(folder)
+    assert resume("link").settings.run_dir() == folder
+    monkeypatch.chdir(folder)
+    assert resume(".").settings.run_dir() == folder
+
+
 def test_a_run_that_was_moved_is_gone_on_with_where_it_is(tmp_path: Path) -> None:
     folder = make_run(Settings(name="a", output="runs"))
     (tmp_path / "moved").mkdir()
@@ -163,6 +171,11 @@ def test_a_run_cannot_learn_from_the_one_that_it_deletes(earlier: str) -> None:
     with pytest.raises(SettingsError, match=rf"--overwrite deletes\. Received: {earlier}\."):
         parse(["--name", "a", "--overwrite", "--warm-start", earlier])
     assert parse(["--name", "b", "--overwrite", "--warm-start", earlier]).settings.warm_start == (earlier,)
+
+
+def test_a_name_that_no_folder_can_have_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"must name a run's folder that can be read\. Received: .*too long"):
+        resume("x" * 300)
 
 
 def test_a_folder_without_settings_is_refused(tmp_path: Path) -> None:
