@@ -234,8 +234,8 @@ def _training(training: Training, seen: Overview) -> str:
     place = [(value - low) / ((high - low) or 1.0) for value in training.values]
     curve = "".join(_BARS[round(each * (len(_BARS) - 1))] for each in place)
     last = f"{training.values[-1]:.4f}" if training.values else ""
-    of = f"/{seen.epochs}" if seen.epochs else ""
-    epoch = min(training.epochs + 1, seen.epochs or training.epochs + 1)
+    of = f"/{training.of}" if training.of else ""
+    epoch = min(training.epochs + 1, training.of or training.epochs + 1)
     return f"{training.label} epoch {epoch}{of} {curve} {last}".rstrip()
 
 

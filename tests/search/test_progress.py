@@ -218,6 +218,8 @@ def test_a_stage_after_the_search_shows_its_own_trainings_with_their_epochs_and_
         progress.trained(training("best 2"), 2)
         progress.epochs({"key of reference, 40 epochs": 10})
         assert remaining.of(progress) == ("retrain", StageProgress(3, 1.25, 60.0, 0.0))
+        progress.epochs({"key of reference, 40 epochs": 25})
+        assert drawn(progress, stream).startswith("retrain 2/4 · reference, 40 epochs epoch 26/40 · best ")
 
 
 def test_what_others_print_stays_off_the_live_line(capsys: pytest.CaptureFixture[str]) -> None:

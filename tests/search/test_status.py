@@ -128,32 +128,29 @@ def test_the_json_has_the_documented_form_and_every_number(
     assert seen["trials"] == counts
     assert seen["best"] == {"trial": 1, "value": 0.9}
     assert seen["left"]["seconds"] == pytest.approx(3600.0, abs=30.0)
-    assert seen["under_way"] == [{"label": "trial 2", "epochs": 3, "values": [0.5, 0.7, 0.85]}]
+    assert seen["under_way"] == [{"label": "trial 2", "epochs": 3, "of": 9, "values": [0.5, 0.7, 0.85]}]
     (listed,) = as_json(["--all", "--output", str(folder.parent)], capsys)
     assert listed["study"] == "s"
 
 
 @pytest.mark.parametrize(
-    ("beat", "says"),
+    "beat",
     [
-        pytest.param(replace(BEAT.driver, pid=2**22 + 1), "is dead", id="its process is gone"),
-        pytest.param(replace(BEAT.driver, host="elsewhere"), "is dead", id="no sign for long from another machine"),
-        pytest.param(replace(BEAT.driver, space="another"), "is dead", id="no sign for long from another container"),
+        pytest.param(replace(BEAT.driver, pid=2**22 + 1), id="its process is gone"),
+        pytest.param(replace(BEAT.driver, host="elsewhere"), id="no sign for long from another machine"),
+        pytest.param(replace(BEAT.driver, space="another"), id="no sign for long from another container"),
     ],
 )
 def test_of_a_dead_driver_it_says_that_and_how_to_go_on(
-    beat: Driver, says: str, folder: Path, run_trial: RunTrial, capsys: pytest.CaptureFixture[str]
+    beat: Driver, folder: Path, run_trial: RunTrial, capsys: pytest.CaptureFixture[str]
 ) -> None:
     database = Database(sqlite_url(folder / "study.db"))
     two_trials_and_one_under_way(database, folder, run_trial)
-    old = (
-        now("milliseconds")
-        if beat.pid != os.getpid()
-        else (NOW - timedelta(minutes=2)).isoformat(timespec="milliseconds")
-    )
+    long_ago = (NOW - timedelta(minutes=2)).isoformat(timespec="milliseconds")
+    old = long_ago if beat.pid == os.getpid() else now("milliseconds")
     beat_once(database, replace(BEAT, driver=beat, moment=old))
     lines = shown(folder, capsys).splitlines()
-    assert says in lines[0]
+    assert "is dead" in lines[0]
     assert lines[-1] == "go on with: python -m search.run --resume runs/s"
     assert not [line for line in lines if line.startswith("running") or "left" in line]
 
@@ -185,14 +182,23 @@ def test_of_a_driver_that_ended_it_says_how(
     assert lines[-1].startswith(last) == (ending != FINISHED)
 
 
-def test_a_stage_after_the_search_shows_its_trainings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("training", "line"),
+    [
+        (UnderWay(label="reference, 40 epochs", epochs=25, of=40), "reference, 40 epochs epoch 26/40"),
+        (UnderWay(label="best 2", epochs=6), "best 2 epoch 7/9"),  # of an older driver
+    ],
+)
+def test_a_stage_after_the_search_shows_its_trainings(
+    training: UnderWay, line: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     database = Database(sqlite_url(folder / "study.db"))
     open_study(study_in(folder, database), Watcher())
-    standing = Standing(stage="retrain", done=3, total=10, under_way=(UnderWay(label="best 2", epochs=6),))
+    standing = Standing(stage="retrain", done=3, total=10, under_way=(training,))
     beat_once(database, replace(BEAT, standing=standing, moment=now("milliseconds")))
     lines = shown(folder, capsys).splitlines()
     assert lines[1] == "stage    retrain 3/10"
-    assert lines[-1] == "running  best 2 epoch 7/9"
+    assert lines[-1] == f"running  {line}"
 
 
 def test_a_study_of_an_older_version_is_shown_without_a_driver(

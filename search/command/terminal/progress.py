@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
 from typing import Final, NamedTuple, Self, TextIO
@@ -64,10 +64,11 @@ class StageProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnderWay:
-    """A training under way: what it is called, and the epochs that it has behind it."""
+    """A training under way: what it is called, the epochs that it has behind it, and of how many (0: not known)."""
 
     label: str
     epochs: int
+    of: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,15 +196,16 @@ class Progress:
 
     def standing(self) -> Standing:
         """Where the run stands now."""
-        standing = Standing(stage=self._stage, done=self._done, total=self._total)
-        trials = {f"trial {number}": epochs for number, epochs in sorted(self._trials.copy().items())}
-        if not trials:
-            epochs = self._trained_epochs
+        trials = sorted(self._trials.copy().items())
+        running = [UnderWay(label=f"trial {number}", epochs=epochs, of=self._epochs) for number, epochs in trials]
+        if not running:
+            done = self._trained_epochs
             waiting = list(self._trainings.values())
-            started = waiting[:1] if self._in_order else [each for each in waiting if epochs.get(each.key)]
-            trials = {each.label: epochs.get(each.key, 0) for each in started}
-        under_way = tuple(UnderWay(label=label, epochs=epochs) for label, epochs in trials.items())
-        return replace(standing, under_way=under_way, left=self._left())
+            started = waiting[:1] if self._in_order else [each for each in waiting if done.get(each.key)]
+            running = [UnderWay(label=each.label, epochs=done.get(each.key, 0), of=each.epochs) for each in started]
+        return Standing(
+            stage=self._stage, done=self._done, total=self._total, under_way=tuple(running), left=self._left()
+        )
 
     def _left(self) -> Left | None:
         if self._stage == "search":
@@ -236,7 +238,7 @@ class Progress:
 
     def _under_way(self, standing: Standing) -> Iterator[_Part]:
         running = standing.under_way
-        named = [f"{each.label} epoch {min(each.epochs + 1, self._epochs)}/{self._epochs}" for each in running]
+        named = [f"{each.label} epoch {min(each.epochs + 1, each.of)}/{each.of}" for each in running]
         if len(running) == 1:
             yield _Part(3, named[0], named[0].removeprefix(f"{running[0].label} "))
         elif running:

@@ -57,10 +57,12 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A training under way: the epochs behind it, and after each the validation accuracy, where it has any."""
+    """A training under way: the epochs behind it, of how many (None: not known), and after each the validation
+    accuracy, where it has any."""
 
     label: str
     epochs: int
+    of: int | None
     values: tuple[float, ...] = ()
 
 
@@ -238,12 +240,14 @@ def _machines(records: Sequence[TrialRecord]) -> tuple[Machine, ...]:
 
 
 def _under_way(study: StoredStudy) -> tuple[Training, ...]:
+    full = study.beat.epochs if study.beat else None
     running = [trial for trial in study.trials if trial.state is TrialState.RUNNING]
     if running or study.beat is None:
-        return tuple(_training(trial) for trial in running)
-    return tuple(Training(label=each.label, epochs=each.epochs) for each in study.beat.standing.under_way)
+        return tuple(_training(trial, full) for trial in running)
+    outside = study.beat.standing.under_way
+    return tuple(Training(label=each.label, epochs=each.epochs, of=each.of or full) for each in outside)
 
 
-def _training(trial: FrozenTrial) -> Training:
+def _training(trial: FrozenTrial, full: int | None) -> Training:
     values = tuple(value for _, value in sorted(trial.intermediate_values.items()))
-    return Training(label=f"trial {trial.number}", epochs=trial.last_step or 0, values=values)
+    return Training(label=f"trial {trial.number}", epochs=trial.last_step or 0, of=full, values=values)
