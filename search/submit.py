@@ -89,7 +89,7 @@ def _begin(submission: Submission, place: Remote) -> Attempt:
         return attempt
     here = submission.output / attempt.run
     if here.exists() and not settings.overwrite and all(job.metadata.get(RUN) != attempt.run for job in jobs):
-        place.send(here, attempt.run)  # a run of a cluster that was taken down since
+        place.send(here, attempt.run)  # a run of a cluster that was taken down since, or whose Ray was
     command = entrypoint(attempt.run, flags, overwrite=settings.overwrite)
     metadata = {RUN: attempt.run, FLAGS: flags}
     place.jobs.ask(lambda jobs: jobs.submit(attempt.job_id, command, metadata), _SUBMIT_SECONDS)

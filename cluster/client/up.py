@@ -105,9 +105,15 @@ class Launcher:
         self._ray("rsync-down", str(self.path), f"{there}/", f"{here}/")
 
     def send(self, here: Path, there: str) -> None:
-        """Copy a folder of this computer to the head."""
-        self._ray("exec", str(self.path), f"mkdir -p {there}")
-        self._ray("rsync-up", str(self.path), f"{here}/", f"{there}/")
+        """Copy a run folder of this computer to the head, unless the head has one on which a search worked later: a Ray
+        that was started anew knows nothing of its jobs."""
+        sent, mark = f"{there}.sent", "sessions.json"
+        self._ray("exec", str(self.path), f"mkdir -p {sent}")
+        self._ray("rsync-up", str(self.path), f"{here}/", f"{sent}/")
+        keep = f"echo 'the {there} of the head is newer, and stays'; rm -r {sent}"
+        replace = f"rm -rf {there} && mv {sent} {there}"
+        newer = f"[ {there}/{mark} -nt {sent}/{mark} ]"
+        self._ray("exec", str(self.path), f"if {newer}; then {keep}; else {replace}; fi")
 
     def _quietly(self, word: str) -> subprocess.CompletedProcess[str]:
         command = [RAY, word, str(self.path)]

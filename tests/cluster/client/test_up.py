@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,30 @@ def ray_that(folder: Path, **codes: int) -> str:
     path.write_text(f'#!/bin/sh\ncase "$1" in {cases} esac\n', encoding="utf-8")
     path.chmod(0o755)
     return str(path)
+
+
+HEAD_HERE = """\
+#!/bin/bash
+case "$1" in exec) bash -c "$3";; rsync-up) cp -a "$3." "$4";; esac
+"""
+
+
+@pytest.mark.parametrize(("of_the_head", "left"), [(None, "here"), (100, "here"), (300, "there")])
+def test_a_run_folder_is_sent_unless_the_head_has_a_newer_one(
+    of_the_head: int | None, left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ray").write_text(HEAD_HERE, encoding="utf-8")
+    (tmp_path / "ray").chmod(0o755)
+    monkeypatch.setattr("cluster.client.up.RAY", str(tmp_path / "ray"))
+    for name, worked_on in {"here": 200, "there": of_the_head}.items():
+        if worked_on is not None:
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "sessions.json").write_text(name, encoding="utf-8")
+            os.utime(tmp_path / name / "sessions.json", (worked_on, worked_on))
+            (tmp_path / name / f"only-{name}").touch()
+    Launcher(written(tmp_path, FILE)).send(tmp_path / "here", str(tmp_path / "there"))
+    assert sorted(path.name for path in (tmp_path / "there").iterdir()) == [f"only-{left}", "sessions.json"]
+    assert not (tmp_path / "there.sent").exists()
 
 
 def test_whether_a_head_is_up_depends_on_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
