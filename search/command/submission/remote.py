@@ -55,15 +55,32 @@ class Remote:
 
     def fetch(self, run: str, here: Path) -> None:
         """Copy a run folder from its head: with rsync, or packed by a small job."""
-        if self.launcher:
-            self.launcher.fetch(f"{RUNS}/{run}", here)
-        else:
-            fetch(self.jobs, f"{RUNS}/{run}", run, here)
+        with _older_log_aside(here):
+            if self.launcher:
+                self.launcher.fetch(f"{RUNS}/{run}", here)
+            else:
+                fetch(self.jobs, f"{RUNS}/{run}", run, here)
 
     def down(self) -> None:
         """Take the cluster of a file down with `ray down`."""
         if self.launcher:
             self.launcher.down()
+
+
+@contextmanager
+def _older_log_aside(here: Path) -> Iterator[None]:
+    """While a run folder is fetched into one that is here: a killed search left its database with a log, and SQLite
+    would write the pages in that into the newer database, which has a log of its own or none."""
+    log, aside = here / "study.db-wal", here / "study.db-wal.older"
+    if log.exists():
+        log.replace(aside)
+    try:
+        yield
+    except BaseException:
+        if aside.exists() and not log.exists():
+            aside.replace(log)
+        raise
+    aside.unlink(missing_ok=True)
 
 
 def say(text: str) -> None:
