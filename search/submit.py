@@ -5,7 +5,6 @@ python -m search.submit --cluster cluster/config.yaml --trials 50
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import signal
 import sys
@@ -101,10 +100,9 @@ def _see_to_its_end(submission: Submission, place: Remote, attempt: Attempt) -> 
     try:
         job = _follow(place, attempt.job_id)
     except KeyboardInterrupt:
-        again = shlex.join(["python", "-m", "search.submit", *submission.place()])
         say(f"\nleft running: {attempt.job_id} goes on without this computer")
-        say(f"back to it: {again} --follow {attempt.job_id}")
-        say(f"end it: {again} --stop {attempt.job_id}")
+        say(f"back to it: {submission.to_follow(attempt.job_id)}")
+        say(f"end it: {submission.to_stop(attempt.job_id)}")
         return 130
     code = job.code()
     did_not_begin = code == USAGE and attempt.job_id == attempt.run  # a later attempt was at a run that is there

@@ -137,6 +137,15 @@ def test_what_the_search_needs_must_be_on_the_cluster_and_not_here(monkeypatch: 
     assert parse_submission([*HERE, "--sampler", "gp"]).request.settings.sampler == "gp"
 
 
+def test_the_command_that_comes_back_to_a_search_does_with_its_folder_what_was_asked() -> None:
+    submit = "python -m search.submit --cluster 'my file.yaml'"
+    asked = ["--cluster", "my file.yaml", "--trials", "9"]
+    assert parse_submission(asked).to_follow("a-2") == f"{submit} --follow a-2"
+    with_more = parse_submission([*asked, "--output", "else where", "--down"])
+    assert with_more.to_follow("a") == f"{submit} --follow a --output 'else where' --down"
+    assert with_more.to_stop("a") == f"{submit} --stop a"
+
+
 def test_an_address_of_ray_itself_is_refused_and_the_other_command_named() -> None:
     with pytest.raises(
         SettingsError, match=r"--address must be that of Ray Jobs.*Received: 10\.0\.0\.1:6379.*search\.run"

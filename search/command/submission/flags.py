@@ -54,9 +54,18 @@ class Submission:
     output: Path
     request: Request
 
-    def place(self) -> list[str]:
-        """The flags that name the cluster."""
-        return ["--cluster", str(self.cluster)] if self.cluster else ["--address", str(self.address)]
+    def to_follow(self, job_id: str) -> str:
+        """The command that comes back to a submitted search, and does with its run folder what was asked."""
+        output = ["--output", str(self.output)] if "output" in self.request.given else []
+        return self._command("--follow", job_id, *output, *(["--down"] if self.down else []))
+
+    def to_stop(self, job_id: str) -> str:
+        """The command that ends it."""
+        return self._command("--stop", job_id)
+
+    def _command(self, *words: str) -> str:
+        place = ["--cluster", str(self.cluster)] if self.cluster else ["--address", str(self.address)]
+        return shlex.join(["python", "-m", "search.submit", *place, *words])
 
 
 def parse_submission(arguments: Sequence[str] | None) -> Submission:
