@@ -97,6 +97,12 @@ def parse_submission(arguments: Sequence[str] | None) -> Submission:
         )
     request = parse(rest, parser.error)
     _refuse_what_stays_here(request)
+    if (own.follow or own.stop) and (ignored := request.given - {"output", "overwrite"}):
+        shown = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(ignored))
+        raise SettingsError(
+            f"--follow and --stop take a search as it was submitted. Received: with {shown}. Leave out one or the "
+            "other; --name NAME without them goes on with a search."
+        )
     return Submission(
         cluster=own.cluster,
         address=own.address and own.address.rstrip("/"),
