@@ -21,7 +21,7 @@ from fashion_model.task import FASHION_MNIST, Task
 from search.command.settings import Settings, SettingsError, counted
 from search.command.settings_files import as_toml
 from search.run_folder.earlier import Earlier, read_earlier
-from search.run_folder.folder import RunFolder, require_free, require_idle, require_space
+from search.run_folder.folder import RunFolder, require_free, require_space
 from search.session.calibration import calibrated
 from search.session.forecast import Forecast, Job, StageForecast, forecast
 from search.stages.budget import own_cores, require_enough_time
@@ -125,9 +125,7 @@ def _data(settings: Settings) -> tuple[int, Task, str, str]:
 
 
 def _require_folder(path: Path, settings: Settings, *, resume: bool) -> None:
-    if resume:
-        require_idle(path)
-    else:
+    if not resume:
         require_free(path, overwrite=settings.overwrite)
     nearest = _nearest(path)
     if not _is_writable(path):

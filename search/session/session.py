@@ -20,7 +20,7 @@ from search.command.process.inherited import set_aside
 from search.command.settings import Settings, SettingsError
 from search.command.terminal.log import noise_to, reader_may_leave
 from search.command.terminal.progress import Progress
-from search.run_folder.folder import RunFolder, run_folder
+from search.run_folder.folder import RunFolder, require_idle, run_folder
 from search.run_folder.neighbours import neighbour_told
 from search.run_folder.sessions import Sessions
 from search.session.answer import answer, exit_code
@@ -91,6 +91,11 @@ def _exit_code(error: BaseException) -> int | None:
 def _rehearse(request: Request) -> int:
     from search.session.rehearsal import rehearse  # with Optuna, which a search loads while Ray starts
 
+    if request.resume:
+        folder = RunFolder(request.settings.run_dir().resolve())
+        require_idle(folder.path)
+        if _ended_before(request, folder):
+            return 0
     if request.calibrate:
         set_aside()
     with reader_may_leave():

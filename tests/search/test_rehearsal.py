@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from search.session.rehearsal import _NO_BASIS
 from search.study.open_study import StudySpec, open_study
 from search.study.storage.database import Database, sqlite_url
 from search.study.storage.lock import StudyLock, only_driver
+from tests.reports.conftest import Plan, finish
 
 from .conftest import Watcher
 from .run_folder.test_earlier import OTHER, OUTSIDE, make_earlier_run
@@ -91,6 +93,18 @@ def test_other_settings_than_the_studys_are_refused_before_it_is_gone_on_with(
     capsys.readouterr()
     assert main([*again, "--seed", "9"]) == 2
     assert "\n  seed: 0 in the study, 9 now\n" in capsys.readouterr().err
+
+
+def test_a_finished_run_has_nothing_left_to_do_and_refuses_what_it_would_ignore(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = Settings(name="a", trials=3, epochs=4, retrain_seeds=2)
+    search = finish(Plan(images=30, seeds=2, trials=3, epochs=4, study="a"))
+    replace(search, outcome=replace(search.outcome, settings=settings.to_dict())).write(make_run(settings))
+    assert main(["--dry-run", "--resume", "a"]) == 0
+    assert capsys.readouterr() == ("", "already complete: 3 trials, nothing is left to do\n")
+    code, err = refused(capsys, "--resume", "a", "--sampler", "random")
+    assert (code, "more --trials alone. Received: --sampler, of a run of 3 trials" in err) == (2, True)
 
 
 def test_it_says_from_how_many_trials_of_earlier_runs_it_would_learn(
