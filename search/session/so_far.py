@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from pathlib import Path
 
 from fashion_model.task import FASHION_MNIST
@@ -27,8 +26,7 @@ def write_state(run_dir: Path, storage: str | None = None) -> None:
         StorageError: when the study cannot be read.
     """
     folder = RunFolder(run_dir)
-    known = {field.name for field in fields(Settings)}
-    settings = Settings(**{name: value for name, value in read_run(run_dir / "config.json").items() if name in known})
+    settings = Settings(**read_run(run_dir / "config.json"))
     database = Database(storage or settings.storage or sqlite_url(folder.study_file()))
     try:
         with opened(database) as there:
