@@ -70,12 +70,11 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
 def _checked_value(name: str, value: Any, kind: str, path: Path) -> Any:
     if name in DURATIONS and isinstance(value, str):
         return seconds_of(value)
-    accepted = re.sub(r"\w+Name|StartWith", "str", kind)
-    if accepted.startswith("tuple") and isinstance(value, list) and all(isinstance(each, str) for each in value):
+    wanted = re.sub(r"\w+Name|StartWith", "str", kind).removesuffix(" | None")
+    if wanted.startswith("tuple") and isinstance(value, list) and all(isinstance(each, str) for each in value):
         return tuple(value)
-    if type(value).__name__ not in accepted and not (type(value) is int and "float" in accepted):
-        wanted = _KINDS[accepted.removesuffix(" | None")]
-        raise SettingsError(f"{name} in {path} must be {wanted}. Received: {value!r}.")
+    if type(value).__name__ != wanted and not (type(value) is int and wanted == "float"):
+        raise SettingsError(f"{name} in {path} must be {_KINDS[wanted]}. Received: {value!r}.")
     return value
 
 

@@ -150,6 +150,8 @@ def test_a_file_may_write_dashes_or_underscores(tmp_path: Path) -> None:
         ("trials = 'three'\n", r"trials in .* must be a whole number. Received: 'three'."),
         ("trials = 3.5\n", r"trials in .* must be a whole number. Received: 3.5."),
         ("trials = true\n", r"trials in .* must be a whole number. Received: True."),
+        ("warm_start = 'runs/a'\n", r"warm_start in .* must be a list of texts in quotes. Received: 'runs/a'."),
+        ("space = [64]\n", r"space in .* must be a list of texts in quotes. Received: \[64\]."),
         ("trials = \n", r"--config must name a readable TOML file"),
     ],
 )
