@@ -37,6 +37,12 @@ def test_a_file_with_a_fault_is_refused_with_its_line_and_the_way_to_look_again(
     assert f"`python -m cluster.check {path}` looks again" in str(refused.value)
 
 
+def test_a_run_folder_that_cannot_be_written_here_is_told_with_the_remedy(tmp_path: Path) -> None:
+    remote = Remote(Connection(lambda: "", None, 0.0, print), Launcher(filled_in(tmp_path)))
+    with pytest.raises(ConnectError, match=r"must be written here\. Received: .*Not a directory.*same command again"):
+        remote.fetch("a", tmp_path / "key" / "a")
+
+
 @pytest.mark.parametrize("of_the_head", [{"study.db": "new"}, {"study.db": "new", "study.db-wal": "its log"}, {}])
 def test_no_older_log_stays_beside_a_database_that_is_fetched(
     of_the_head: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

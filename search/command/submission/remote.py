@@ -54,12 +54,22 @@ class Remote:
         self.launcher.send(here, f"{RUNS}/{run}")
 
     def fetch(self, run: str, here: Path) -> None:
-        """Copy a run folder from its head: with rsync, or packed by a small job."""
-        with _older_log_aside(here):
-            if self.launcher:
-                self.launcher.fetch(f"{RUNS}/{run}", here)
-            else:
-                fetch(self.jobs, f"{RUNS}/{run}", run, here)
+        """Copy a run folder from its head: with rsync, or packed by a small job.
+
+        Raises:
+            ConnectError: when it is not there, does not arrive, or cannot be written here.
+        """
+        try:
+            with _older_log_aside(here):
+                if self.launcher:
+                    self.launcher.fetch(f"{RUNS}/{run}", here)
+                else:
+                    fetch(self.jobs, f"{RUNS}/{run}", run, here)
+        except OSError as error:
+            raise ConnectError(
+                f"The run folder must be written here. Received: {error}. Free space there, or fix its rights, and "
+                "give the same command again."
+            ) from error
 
     def down(self) -> None:
         """Take the cluster of a file down with `ray down`."""
