@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import fields, replace
 from datetime import timedelta
 from pathlib import Path
@@ -57,15 +58,16 @@ def rehearse(settings: Settings, *, resume: bool, calibrate: bool = False) -> st
     if place and settings.size is None:
         settings = replace(settings, size=usual_size(place[1].gpus))
     space = Space.of(settings, task)
-    if resume and split:
-        _require_same_settings(settings, FixedSettings.of(settings, split, task), path)
+    if split and (resume or settings.storage):
+        with nullcontext() if resume else suppress(StorageError):  # a new study need not be there
+            _require_same_settings(settings, FixedSettings.of(settings, split, task), path)
     tuple(known_points(settings, space))  # what the user adds may be no network for these images
     lines += [f"# space: {name}: {words}" for name, words in space.in_words().items()]
     if settings.warm_start and not resume:
         lines.append(f"# {_warm_start(settings, task, split)}")
     lines += [f"# {note.strip()}" for note in notes]
     if place is None:
-        lines.append(f"# place: the cluster at {address}; what fits there is known once it is joined")
+        lines.append(f"# place: the cluster at {address}; what fits and how long it takes are known once it is joined")
     else:
         size, each, concurrent = place
         gpus = f" and {counted(each.gpus, 'GPU')}" if each.gpus else ""

@@ -95,6 +95,20 @@ def test_other_settings_than_the_studys_are_refused_before_it_is_gone_on_with(
     assert "\n  seed: 0 in the study, 9 now\n" in capsys.readouterr().err
 
 
+def test_a_study_of_other_settings_in_a_database_of_ones_own_is_refused_to_a_new_run(
+    real_data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun, database = Settings(name="b", size="small", train_size=300), Database(sqlite_url(Path("shared.db")))
+    again = ["--dry-run", "--name", "b", "--storage", database.url, "--train-size", "300", "--data-dir", real_data]
+    assert main([*again, "--seed", "9"]) == 0, "there is no study yet"
+    split = load_training(find_source(Path(real_data)), seed=0, size=300).sha256
+    open_study(StudySpec.of(begun, StudyLock(database, "b"), Path.cwd(), split, FASHION_MNIST), Watcher()).close()
+    assert main(again) == 0
+    capsys.readouterr()
+    assert main([*again, "--seed", "9"]) == 2
+    assert "\n  seed: 0 in the study, 9 now\n" in capsys.readouterr().err
+
+
 def test_a_finished_run_has_nothing_left_to_do_and_refuses_what_it_would_ignore(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
