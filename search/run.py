@@ -60,8 +60,12 @@ def _run(request: Request, command: str, *, is_search: bool) -> int:
 
         return run_session(request, command)
     except KeyboardInterrupt as error:
-        nothing = "\nnothing was kept: no trial had begun" if is_search else ""
-        print(f"{str(error) or 'interrupted'}{nothing}", file=sys.stderr)
+        print(str(error) or "interrupted", file=sys.stderr)
+        if request.resume and is_search:
+            told = f"kept: {request.settings.run_dir()}\ngo on with: {request.settings.resume_command()}"
+            print(told, file=sys.stderr)
+        elif is_search:
+            print("nothing was kept: no trial had begun", file=sys.stderr)
         return int(getattr(error, "exit_code", 130))
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from fashion_model.task import FASHION_MNIST
+from search.command.settings import Settings
 from search.run import main
 from tests.processes import ROOT, child, python, said
 
 from .command import started
+from .test_resume_arguments import make_run
 
 
 def test_help_reads_well_and_answers_in_half_a_second() -> None:
@@ -59,6 +61,18 @@ def test_a_signal_before_the_study_is_open_is_answered_and_leaves_nothing(
     assert process.process.returncode == 128 + number
     assert process.lines[1:] == [f"interrupted by {ending}", "nothing was kept: no trial had begun"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", [["--local"], []], ids=["local", "ray"])
+def test_a_resumed_run_is_kept_when_a_signal_comes_before_anything_is_loaded(place: list[str], tmp_path: Path) -> None:
+    folder = make_run(Settings(name="x", output=str(tmp_path)))
+    with started(*place, "--resume", str(folder)) as process:
+        process.wait_for("x: ")
+        process.end(signal.SIGINT)
+    assert process.process.returncode == 130
+    go_on = f"go on with: python -m search.run --resume {folder}"
+    assert process.lines[1:] == ["interrupted by Ctrl-C", f"kept: {folder}", go_on]
+    assert (folder / "config.json").exists()
 
 
 @pytest.mark.parametrize(
