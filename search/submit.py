@@ -82,7 +82,7 @@ def _begin(submission: Submission, place: Remote) -> Attempt:
     flags = search_flags(submission.request, file.storage_path() if file else None, file.price() if file else None)
     place.start()
     jobs = place.jobs.ask(lambda jobs: jobs.all())
-    attempt = next_attempt(jobs, submission.request, flags, lambda run: _is_fetched(submission.output / run))
+    attempt = next_attempt(jobs, submission.request, flags, lambda job: _is_fetched(submission.output, job))
     if not attempt.is_new:
         say(f"{attempt.job_id} was submitted before: this command follows it")
         return attempt
@@ -130,9 +130,10 @@ def _follow(place: Remote, job_id: str) -> Job:
         time.sleep(_POLL_SECONDS + len(log) / _BYTES_A_SECOND)
 
 
-def _is_fetched(folder: Path) -> bool:
-    """Whether the whole of a run that came to its end is here."""
-    return (folder / "outcome.json").exists() and (folder / "report.html").exists()
+def _is_fetched(output: Path, job: Job) -> bool:
+    """Whether all that a job left, whose search came to its end, is here: its report is younger than the job."""
+    outcome, report = (output / job.metadata[RUN] / name for name in ("outcome.json", "report.html"))
+    return outcome.exists() and report.exists() and 1000 * report.stat().st_mtime >= job.started
 
 
 def _fetch(submission: Submission, place: Remote, run: str, code: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from cluster.startable import ConnectError
 from search.command.arguments import Request, parse
 from search.command.settings import SettingsError
 from search.command.submission.attempts import FLAGS, RUN, Attempt, find, next_attempt
+from search.submit import _is_fetched
 
 FLAGS_50 = "--trials 50"
 RUNNING = Job(
@@ -27,7 +30,7 @@ def request(*words: str) -> Request:
 
 
 def attempt(jobs: list[Job], *words: str, flags: str = FLAGS_50, fetched: bool = False) -> Attempt:
-    return next_attempt(jobs, request(*words), flags, lambda run: fetched)
+    return next_attempt(jobs, request(*words), flags, lambda job: fetched)
 
 
 def test_the_jobs_id_is_the_runs_name() -> None:
@@ -57,7 +60,25 @@ def test_a_named_search_that_ended_early_goes_on_as_a_further_attempt() -> None:
 def test_a_named_search_that_is_complete_is_fetched_again_or_taken_further() -> None:
     assert attempt([DONE], "--name", "a") == Attempt("a", "a", is_new=False)
     assert attempt([DONE], "--name", "a", flags="--trials 80") == Attempt("a", "a-2", is_new=True)
-    assert attempt([DONE], "--name", "a", "--overwrite") == Attempt("a", "a-2", is_new=True)
+
+
+def test_a_search_is_overwritten_once_what_it_found_is_here() -> None:
+    assert attempt([DONE], "--name", "a", "--overwrite") == Attempt("a", "a", is_new=False)
+    assert attempt([DONE], "--name", "a", "--overwrite", fetched=True) == Attempt("a", "a-2", is_new=True)
+    assert attempt([DONE], "--name", "a", "--overwrite", flags="--trials 80") == Attempt("a", "a-2", is_new=True)
+    assert attempt([TOO_FEW], "--name", "a", "--overwrite") == Attempt("a", "a-2", is_new=True)
+
+
+def test_a_search_is_fetched_when_a_report_of_after_its_beginning_is_here(tmp_path: Path) -> None:
+    job = replace(DONE, started=1_000_500)  # ms
+    assert not _is_fetched(tmp_path, job)
+    (tmp_path / "a").mkdir()
+    for name in ("outcome.json", "report.html"):
+        (tmp_path / "a" / name).touch()
+    os.utime(tmp_path / "a" / "report.html", (1000, 1000))
+    assert not _is_fetched(tmp_path, job), "it is of an earlier search, which this one overwrote"
+    os.utime(tmp_path / "a" / "report.html", (1001, 1001))
+    assert _is_fetched(tmp_path, job)
 
 
 def test_an_id_that_another_run_has_is_not_taken() -> None:

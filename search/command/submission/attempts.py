@@ -29,7 +29,7 @@ class Attempt:
     is_new: bool
 
 
-def next_attempt(jobs: Sequence[Job], request: Request, flags: str, is_fetched: Callable[[str], bool]) -> Attempt:
+def next_attempt(jobs: Sequence[Job], request: Request, flags: str, is_fetched: Callable[[Job], bool]) -> Attempt:
     """What the command means, with the jobs that the cluster has, the oldest first.
 
     The same command again never begins a second search while the first one runs, or before what it left was fetched.
@@ -62,11 +62,12 @@ def find(jobs: Sequence[Job], asked: str) -> Attempt:
     return Attempt(found[-1].metadata[RUN], found[-1].id, is_new=False)
 
 
-def _is_the_answer(latest: Job, request: Request, flags: str, is_fetched: Callable[[str], bool]) -> bool:
+def _is_the_answer(latest: Job, request: Request, flags: str, is_fetched: Callable[[Job], bool]) -> bool:
     if not latest.is_over():
         return True
+    is_complete = latest.status == "SUCCEEDED" and latest.metadata[FLAGS] == flags
     if request.settings.overwrite:
-        return False
+        return is_complete and not is_fetched(latest)  # it may be what this very command began
     if "name" not in request.given:
-        return latest.exit_code != USAGE and not is_fetched(latest.metadata[RUN])
-    return latest.status == "SUCCEEDED" and latest.metadata[FLAGS] == flags
+        return latest.exit_code != USAGE and not is_fetched(latest)
+    return is_complete
