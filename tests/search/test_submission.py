@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from search.command.settings import SettingsError
+from search.command.settings import Settings, SettingsError
 from search.command.submission.flags import FIRST_LINE, entrypoint, parse_submission, search_flags
 from tests.processes import python
 
@@ -126,6 +127,18 @@ def test_what_makes_no_sense_on_a_cluster_is_refused_with_a_remedy(words: list[s
     with pytest.raises(SettingsError, match=message) as refused:
         parse_submission([*HERE, *words])
     assert "secret" not in str(refused.value)
+
+
+def test_a_run_that_was_begun_in_one_process_is_not_sent_to_a_cluster(tmp_path: Path) -> None:
+    for name, local in (("here", True), ("there", False)):
+        (tmp_path / name).mkdir()
+        config = json.dumps(Settings(name=name, local=local).to_dict())
+        (tmp_path / name / "config.json").write_text(config, encoding="utf-8")
+    place = [*HERE, "--output", str(tmp_path), "--name"]
+    with pytest.raises(SettingsError, match=rf"begun with --local .*Received: {tmp_path}/here\. Give another --name"):
+        parse_submission([*place, "here"])
+    assert parse_submission([*place, "here", "--overwrite"]).request.settings.name == "here"
+    assert parse_submission([*place, "there"]).request.settings.name == "there"
 
 
 @pytest.mark.parametrize(("words", "received"), [([], "neither"), (["--cluster", "f", *HERE], "both")])

@@ -16,6 +16,7 @@ from typing import Final
 from search.command.arguments import Request, parse
 from search.command.flags import flags_of
 from search.command.settings import SettingsError, without_password
+from search.command.settings_files import read_run
 
 FIRST_LINE: Final = "search.submit: the search begins here"  # of its log; what stands above is Ray's
 RUNS: Final = "~/fashion-search/runs"  # on the head, which is where the project's folder is too
@@ -126,6 +127,12 @@ def _refuse_what_stays_here(request: Request) -> None:
         raise SettingsError(
             f"A submitted search must run on the cluster. Received: {given}. Leave it out, or give it to "
             "`python -m search.run` here."
+        )
+    begun = settings.run_dir() / "config.json"
+    if begun.is_file() and not settings.overwrite and read_run(begun).get("local"):
+        raise SettingsError(
+            "A run that was begun with --local goes on in one process, also on a cluster. Received: "
+            f"{settings.run_dir()}. Give another --name, or go on with it here: {settings.resume_command()}."
         )
     later = {
         "--fail-unless-better": request.least_gain is not None,
