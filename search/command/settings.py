@@ -23,7 +23,10 @@ SIZES: Final[tuple[SizeName, ...]] = get_args(SizeName)
 PRUNERS: Final[tuple[PrunerName, ...]] = get_args(PrunerName)
 OBJECTIVES: Final[tuple[ObjectiveName, ...]] = get_args(ObjectiveName)
 
-_STORAGE: Final = re.compile(r"sqlite:///.+|postgresql(\+\w+)?://.+", re.DOTALL)
+# As SQLAlchemy reads one: what follows a server's colon is a port
+_STORAGE: Final = re.compile(
+    r"sqlite:///.+|postgresql(\+\w+)?://(?=.)([^:/]*(:[^@]*)?@)?(\[[^/?]+\]|[^/:?]+)?(:\d+)?([/?].*)?", re.DOTALL
+)
 _SQLITE: Final = "sqlite:///"
 _PATHS: Final = ("output", "data", "data_dir", "storage", "storage_path")
 # A parameter of a URL that is a password or a key. SQLAlchemy decodes its name, so any letter may stand there as %70.

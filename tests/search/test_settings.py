@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 from search.command.settings import Settings, SettingsError, counted, without_password
 from search.command.settings_files import as_toml, read_file, read_run
@@ -54,6 +55,10 @@ from search.command.settings_files import as_toml, read_file, read_run
             {"storage": "mysql://me:s3cret@host/db"},
             r"--storage must be sqlite:///FILE or .*Received: mysql://me:\*{3}@h",
         ),
+        (
+            {"storage": "postgresql+psycopg://me:s3cret@host:port/db"},
+            r"--storage must be sqlite:///FILE or .*Received: postgresql\+psycopg://me:\*{3}@host:port/db",
+        ),
         ({"storage": "study.db"}, r"--storage must be sqlite:///FILE or .*Received: study.db."),
         ({"local": True, "address": "auto"}, r"--address must be left out with --local"),
     ],
@@ -66,6 +71,15 @@ def test_a_value_that_breaks_its_rule_is_refused(values: dict[str, Any], message
 @pytest.mark.parametrize(("number", "said"), [(0, "0 trials"), (1, "1 trial"), (2, "2 trials"), (60, "60 trials")])
 def test_one_is_no_plural(number: int, said: str) -> None:
     assert (counted(number, "trial"), counted(float(number), "trial")) == (said, said)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["h", "h:5432/db", "me:p/w@h:1/db", "[::1]:5432/db", "me@/db?host=/tmp", "/db?host=/tmp", "h/db?password=a@b:c"],
+)
+def test_a_server_that_sqlalchemy_can_read_is_taken(place: str) -> None:
+    url = f"postgresql+psycopg://{place}"
+    assert sqlalchemy.engine.make_url(Settings(name="n", storage=url).storage or "").drivername == "postgresql+psycopg"
 
 
 def test_the_defaults() -> None:
