@@ -1,8 +1,8 @@
 """What a search will take, stage by stage: by the most similar run that ended on a machine like this one.
 
 Its trials are scaled by what there is to train: images, epochs, trials, seeds. A run whose trainings are ten times
-larger or smaller says too little, and so does one of another pruner or other resources: better no forecast than that,
-or --calibrate (calibration.py).
+larger or smaller says too little, and so does one of another pruner, other limits of a network or other resources:
+better no forecast than that, or --calibrate (calibration.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,15 @@ from search.stages.budget import START_SECONDS
 from search.stages.cost import RACE_SEEDS, RunCost, Stage, Terms, whole_seconds
 
 _SIMILAR: Final = 10.0
-_SAME: Final = ("local", "pruner", "cpus_per_trial", "gpus_per_trial")
+_SAME: Final = (
+    "local",
+    "pruner",
+    "cpus_per_trial",
+    "gpus_per_trial",
+    "size",  # and the user's own limits: with other ones a network costs up to thirty times as much
+    "max_params",
+    "max_multiply_adds",
+)
 
 
 @dataclass(frozen=True, slots=True)

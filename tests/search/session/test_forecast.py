@@ -94,7 +94,9 @@ def test_the_most_similar_run_is_the_basis(tmp_path: Path) -> None:
     assert found.basis.startswith(f"{tmp_path}/right ")
 
 
-@pytest.mark.parametrize("other", [{"pruner": "none"}, {"local": True}, {"cpus_per_trial": 2.0}])
+@pytest.mark.parametrize(
+    "other", [{"pruner": "none"}, {"local": True}, {"cpus_per_trial": 2.0}, {"size": "large"}, {"max_params": 9000}]
+)
 def test_a_run_of_other_terms_is_no_basis(other: dict[str, object], tmp_path: Path) -> None:
     ended(tmp_path, "a", other=other)
     assert asked(tmp_path) is None
