@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -124,7 +125,7 @@ def require_free(path: Path, *, overwrite: bool) -> None:
     if not overwrite:
         raise SettingsError(
             f"A run must have a folder of its own. Received: {path}, which is not empty. "
-            f"Go on with it: --resume {path.name}; or use another --name, or --overwrite."
+            f"Go on with it: --resume {shlex.quote(str(path))}; or use another --name, or --overwrite."
         )
     is_run = (path / "config.json").is_file()
     if not is_run or not os.access(path, os.W_OK):

@@ -48,7 +48,7 @@ def test_the_name_of_a_finished_run_is_refused_without_resume(
     assert main(["--local", "--output", str(run_dir.parent), "--name", "x"]) == 2
     error = capsys.readouterr().err
     assert f"A run must have a folder of its own. Received: {run_dir}, which is not empty." in error
-    assert "Go on with it: --resume x; or use another --name, or --overwrite." in error
+    assert f"Go on with it: --resume {run_dir}; or use another --name, or --overwrite." in error
     assert content(run_dir) == before
 
 

@@ -78,10 +78,8 @@ def test_a_failure_after_the_search_began_keeps_the_folder(tmp_path: Path) -> No
 def test_a_folder_in_use_is_refused_and_stays(tmp_path: Path) -> None:
     with run_folder(settings(tmp_path), resume=False) as folder:
         folder.write_config(settings(tmp_path))
-    expected = (
-        r"must have a folder of its own.*not empty\. Go on with it: --resume n; or use another --name, or --overw"
-    )
-    with pytest.raises(SettingsError, match=expected):
+    go_on = f"Go on with it: --resume {folder.path}; or use another --name, or --overw"
+    with pytest.raises(SettingsError, match=rf"must have a folder of its own.*not empty\. {go_on}"):
         run_folder(settings(tmp_path), resume=False).__enter__()
     assert (folder.path / "config.json").is_file()
 
