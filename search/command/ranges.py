@@ -9,6 +9,7 @@ batch_norm = true                          this one
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -121,8 +122,8 @@ def _parsed(name: str, text: str) -> Range:
         raise ValueError(f"{name} has no order")
     low, high = (_value(name, kind, match[end]) for end in ("low", "high"))
     step = kind(match["step"] or 0)
-    if not (low < high and (step > 0 or not match["step"]) and (low > 0 or not match["log"])):
-        raise ValueError("LOW must be less than HIGH, STEP more than 0, and LOW more than 0 with log")
+    if not (low < high and (0 < step < math.inf or not match["step"]) and (low > 0 or not match["log"])):
+        raise ValueError("LOW must be less than HIGH, STEP a number above 0, and LOW more than 0 with log")
     return Range(low=low, high=high, step=step, log=bool(match["log"]))
 
 
