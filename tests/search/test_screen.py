@@ -28,6 +28,16 @@ def test_a_terminal_that_is_gone_ends_no_search() -> None:
             progress.stage("search", "50 trials")
 
 
+def test_a_pipe_that_is_full_and_does_not_wait_ends_no_search() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with open_text(writing, closefd=True) as stream:
+        stream.write("x" * 1_000_000)
+        stream.flush()
+    assert os.read(reading, 10) == b"x" * 10
+    os.close(reading)
+
+
 def test_a_second_ctrl_c_ends_the_process_while_its_main_thread_is_in_c_code() -> None:
     code = """
 import hashlib, sys

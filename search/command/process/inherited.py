@@ -24,14 +24,15 @@ _KERAS: Final = {"backend": _BACKEND, "floatx": "float32", "epsilon": 1e-7, "ima
 
 
 class Stream(io.FileIO):
-    """A terminal that may be closed, or a pipe that nobody may read any more: a search does not end for that."""
+    """A terminal that may be closed, a pipe that nobody may read any more, or that is full and does not wait: a search
+    does not end for that."""
 
     def write(self, data: Any) -> int:
         """Write what can be written. Returns the length of all of it."""
-        try:
-            return super().write(data)
-        except OSError:
-            return len(data)
+        written: int | None = None  # also where it would have to wait
+        with suppress(OSError):
+            written = super().write(data)
+        return len(data) if written is None else written
 
 
 def open_text(descriptor: int, *, closefd: bool) -> io.TextIOWrapper:
