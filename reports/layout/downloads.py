@@ -80,5 +80,5 @@ def config_toml(settings: Mapping[str, Any], command: str) -> bytes:
     for name, value in settings.items():
         is_own = not isinstance(value, str) or value == without_folders(without_credentials(value))
         is_set = value is not None and is_own and name not in _PLACES
-        lines.append(f"{name} = {json.dumps(value)}" if is_set else f"# {name} =")
-    return ("\n".join(lines) + "\n").encode()
+        lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}" if is_set else f"# {name} =")
+    return ("\n".join(lines) + "\n").encode(errors="backslashreplace")

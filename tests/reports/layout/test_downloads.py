@@ -50,7 +50,7 @@ def test_trials_csv_has_a_line_a_trial_with_its_settings_and_no_host() -> None:
 def test_config_toml_holds_what_was_set_and_names_no_place() -> None:
     settings = {"trials": 14, "data": "/home/ann/x.npz", "storage": "postgresql://ann:pw@db/x", "local": False,
                 "storage_path": "s3://ann/x", "sampler": "tpe", "address": "box:1", "name": "a",
-                "train_size": None}  # fmt: skip
+                "train_size": None, "price_source": "my price \U0001f600"}  # fmt: skip
     text = config_toml(settings, 'python -m search.run --name "a"').decode()
-    assert tomllib.loads(text) == {"trials": 14, "local": False, "sampler": "tpe"}
+    assert tomllib.loads(text) == {"trials": 14, "local": False, "sampler": "tpe", "price_source": "my price 😀"}
     assert "ann" not in text
