@@ -9,8 +9,9 @@ import pytest
 
 from cluster.resources import ClusterSize, TrialResources
 from fashion_model.config import REFERENCE
+from fashion_model.network import network_of
 from fashion_model.task import FASHION_MNIST
-from search.command.settings import PrunerName, Settings
+from search.command.settings import PrunerName, SamplerName, Settings
 from search.run_folder.environment import environment
 from search.session.calibration import Pace, calibrated, measured
 from search.session.forecast import Forecast, Job, forecast
@@ -126,6 +127,16 @@ def test_a_calibrations_trials_are_those_of_the_search_stopped_by_its_own_pruner
     assert least <= sum(trial.epochs for trial in played[6:]) / 34 <= most
     assert all((trial.epochs == 10) == (trial.value is not None) for trial in played)
     assert min(trial.value or 0.0 for trial in played[1:6]) > 0.5, "the portfolio"
+
+
+def test_tpe_is_taken_to_draw_costlier_points_than_chance_since_the_known_ones_are() -> None:
+    def cost(sampler: SamplerName) -> float:
+        played = played_trials(Settings(name="n", trials=50, sampler=sampler), FASHION_MNIST)
+        drawn = [trial.config for trial in played if not trial.is_known]
+        return sum(network_of(config, FASHION_MNIST).multiply_adds for config in drawn)
+
+    assert 1.15 * cost("random") < cost("tpe") < 1.6 * cost("random")
+    assert cost("qmc") == cost("random")
 
 
 @pytest.mark.parametrize(("trials", "places"), [(12, 1), (12, 3), (60, 2)])
