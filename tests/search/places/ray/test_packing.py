@@ -33,7 +33,7 @@ def test_the_measurement_is_told_in_one_line() -> None:
     assert str(Packing({1: 9_100.4, 2: 15_300.0})) == "2 a GPU, by images/s with so many (1: 9,100, 2: 15,300)"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def one_gpu() -> Iterator[None]:
     """A Ray with two cores and one GPU, which is not there: what runs on it runs on the cores."""
     import ray
