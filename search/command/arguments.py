@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 from search.command.earlier_run import find_run, runs_in, settings_of
 from search.command.flags import command_line
-from search.command.no_effect import refuse_what_has_no_effect, refuse_what_one_process_ignores
+from search.command.no_effect import refuse_empty, refuse_what_has_no_effect, refuse_what_one_process_ignores
 from search.command.ranges import parse_space, read_config, read_space
 from search.command.settings import HIDDEN_PASSWORD, Settings, SettingsError, did_you_mean
 from search.command.settings_files import read_file
@@ -68,6 +68,7 @@ def parse(arguments: Sequence[str] | None, refuse: Callable[[str], NoReturn] | N
     flags["warm_start"] = tuple(dict.fromkeys(flags["warm_start"] or ())) or None
     given = {field.name: flags[field.name] for field in fields(Settings) if flags[field.name] is not None}
     file = _from_file(flags["config"]) if flags["config"] else {}
+    refuse_empty(flags)
     refuse_what_has_no_effect(flags, given)
     output = Path(flags["output"] or _RUNS)
     run = _run_to_resume(flags, output) if flags["resume"] else {}

@@ -12,17 +12,25 @@ _IN_PROCESS_IGNORES: Final = ("cpus_per_trial", "gpus_per_trial", "max_concurren
 _OF_THE_RESULT: Final = {"json": False, "format": "text", "to_mlflow": None, "fail_unless_better": None}
 
 
-def refuse_what_has_no_effect(flags: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """Refuse flags that would be ignored beside others.
+def refuse_empty(flags: Mapping[str, Any]) -> None:
+    """Refuse a flag without a value.
 
     Raises:
-        SettingsError: when there is one, or one without a value.
+        SettingsError: when there is one.
     """
     for name in (name for name, value in flags.items() if value == ""):
         raise SettingsError(
             f"--{name.replace('_', '-')} must have a value. Received: an empty one, as of a variable that is not set. "
             "Give one, or leave the flag out."
         )
+
+
+def refuse_what_has_no_effect(flags: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Refuse flags that would be ignored beside others.
+
+    Raises:
+        SettingsError: when there is one.
+    """
     others = [*(given.keys() - {"output", "storage"}), *(name for name in ("resume", "config") if flags[name])]
     if flags["report_only"] and others:
         _refuse(others, "--report-only", "only builds a report again")

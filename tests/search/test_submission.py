@@ -116,6 +116,8 @@ def test_a_wrong_flag_ends_the_command_here_under_its_own_name(
         (["--down"], r"--down must come with --cluster, and without --stop\. Received: --down with --address"),
         (["--follow", "a", "--trials", "80"], "take a search as it was submitted. Received: with --trials. Leave out"),
         (["--stop", "a", "--name", "b", "--epochs", "9"], "Received: with --epochs, --name"),
+        (["--follow="], r"--follow must have a value\. Received: an empty one"),
+        (["--stop", ""], r"--stop must have a value\. Received: an empty one"),
         (["--resume"], "--resume is for a run on this computer"),
         (["--resume=runs/a"], "--resume is for a run on this computer"),
         (["--fail-unless-better"], r"must only bring its run folder\. Received: --fail-unless-better\. Give it to"),

@@ -15,6 +15,7 @@ from typing import Final
 
 from search.command.arguments import Request, parse
 from search.command.flags import flags_of
+from search.command.no_effect import refuse_empty
 from search.command.settings import SettingsError, without_password
 from search.command.settings_files import read_run
 
@@ -77,6 +78,7 @@ def parse_submission(arguments: Sequence[str] | None) -> Submission:
     """
     parser = _parser()
     own, rest = parser.parse_known_args(arguments)
+    refuse_empty(vars(own))
     if (own.cluster is None) == (own.address is None):
         received = "both" if own.cluster else "neither"
         raise SettingsError(f"One of --cluster FILE and --address URL must be given. Received: {received}.")
