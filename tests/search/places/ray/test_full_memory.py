@@ -25,7 +25,7 @@ PLAN = TrialPlan(trials=4, epochs=3, seed=0)
 # Ray with two workers that have loaded TensorFlow takes 1.7 GB
 HEADROOM_BYTES = 2_700_000_000
 # what a worker may hold is much on a machine of this size: it writes down what it holds from half of that on
-WORKER_BYTES = 3_000_000_000
+WORKER_BYTES = 2_200_000_000
 FAULT = r"out of memory: it used \d(\.\d+)? GB when its machine ran low"
 
 
