@@ -107,8 +107,8 @@ class Launcher:
     def send(self, here: Path, there: str) -> None:
         """Copy a run folder of this computer to the head, unless the head has one on which a search worked later: a Ray
         that was started anew knows nothing of its jobs."""
-        sent, mark = f"{there}.sent", "sessions.json"
-        self._ray("exec", str(self.path), f"mkdir -p {sent}")
+        sent, mark = f"{there}+sent", "sessions.json"  # no run has a plus in its name
+        self._ray("exec", str(self.path), f"rm -rf {sent} && mkdir -p {sent}")
         self._ray("rsync-up", str(self.path), f"{here}/", f"{sent}/")
         keep = f"echo 'the {there} of the head is newer, and stays'; rm -r {sent}"
         replace = f"rm -rf {there} && mv {sent} {there}"

@@ -98,6 +98,8 @@ def test_a_run_folder_is_sent_unless_the_head_has_a_newer_one(
     (tmp_path / "ray").write_text(HEAD_HERE, encoding="utf-8")
     (tmp_path / "ray").chmod(0o755)
     monkeypatch.setattr("cluster.client.up.RAY", str(tmp_path / "ray"))
+    (tmp_path / "there+sent").mkdir()
+    (tmp_path / "there+sent" / "study.db-wal").touch()  # of a copy that was cut off
     for name, worked_on in {"here": 200, "there": of_the_head}.items():
         if worked_on is not None:
             (tmp_path / name).mkdir()
@@ -106,7 +108,7 @@ def test_a_run_folder_is_sent_unless_the_head_has_a_newer_one(
             (tmp_path / name / f"only-{name}").touch()
     Launcher(written(tmp_path, FILE)).send(tmp_path / "here", str(tmp_path / "there"))
     assert sorted(path.name for path in (tmp_path / "there").iterdir()) == [f"only-{left}", "sessions.json"]
-    assert not (tmp_path / "there.sent").exists()
+    assert not (tmp_path / "there+sent").exists()
 
 
 def test_whether_a_head_is_up_depends_on_exit_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
