@@ -61,6 +61,7 @@ class Machines:
 class _Ran:
     """A training on one device. `node` is the records' identifier, and `gpu` is empty on a machine without GPUs."""
 
+    host: str
     node: str
     gpu: str
     span: Span
@@ -76,10 +77,11 @@ def machines(outcome: SearchOutcome) -> Machines:
     trials = [ran for ran in every if ran.is_trial]
     origin = min((ran.span[0] for ran in trials), default=0.0)
     span = max((ran.span[1] for ran in trials), default=origin) - origin
-    nodes = list(dict.fromkeys(ran.node for ran in sorted(every, key=lambda ran: ran.span)))
-    keys = sorted({(nodes.index(ran.node), ran.gpu) for ran in every}, key=lambda key: (key[0], len(key[1]), key[1]))
+    machine = _machines_of(every)
+    nodes = list(dict.fromkeys(machine.values()))
+    keys = sorted({(nodes.index(machine[ran.node]), ran.gpu) for ran in every}, key=lambda k: (k[0], len(k[1]), k[1]))
     devices = tuple(
-        _device(number, gpu, [ran for ran in every if (ran.node, ran.gpu) == (nodes[number], gpu)], (origin, span))
+        _device(number, gpu, [r for r in every if (machine[r.node], r.gpu) == (nodes[number], gpu)], (origin, span))
         for number, gpu in keys
     )
     return Machines(
@@ -90,6 +92,21 @@ def machines(outcome: SearchOutcome) -> Machines:
         devices=devices,
         trial_time=_trial_time([record.work for record in attempts if record.work.trained_epochs]),
     )
+
+
+def _machines_of(every: Sequence[_Ran]) -> dict[str, str]:
+    """The first identifier of each node's machine, in the order of first use. Ray gives a machine another one each time
+    it starts there, as for a run that goes on: of one host, what begins after the last one's end is the same."""
+    first: dict[str, str] = {}
+    latest: dict[str, str] = {}
+    ends: dict[str, float] = {}
+    for ran in sorted(every, key=lambda ran: ran.span):
+        before = latest.get(ran.host, ran.node)
+        if ran.node not in first:
+            first[ran.node] = first[before] if before in first and ends[before] <= ran.span[0] else ran.node
+            latest[ran.host] = ran.node
+        ends[ran.node] = max(ends.get(ran.node, 0.0), ran.span[1])
+    return first
 
 
 def _trial_time(works: Sequence[Work]) -> TrialTime | None:
@@ -103,10 +120,11 @@ def _trial_time(works: Sequence[Work]) -> TrialTime | None:
 def _all_that_ran(records: Iterable[TrialRecord | FinalRun], images: int, *, is_trial: bool) -> Iterator[_Ran]:
     for record in records:
         if record.work.worker and record.work.started:
-            node = record.work.node or record.work.worker.rpartition(":")[0] or record.work.worker
-            gpus = record.work.gpus or ("",)
+            host = record.work.worker.rpartition(":")[0] or record.work.worker
+            node, gpus = record.work.node or host, record.work.gpus or ("",)
+            each = images * record.work.trained_epochs / len(gpus)
             for gpu in gpus:
-                yield _Ran(node, gpu, _span(record.work), is_trial, images * record.work.trained_epochs / len(gpus))
+                yield _Ran(host, node, gpu, _span(record.work), is_trial, each)
 
 
 def _span(work: Work) -> Span:

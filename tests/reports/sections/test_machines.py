@@ -15,15 +15,15 @@ from tests.reports.conftest import Plan, finish
 FIRST, SECOND = "aa" * 28, "bb" * 28
 
 
-def at(trial: TrialRecord, start: str, seconds: float, node: str, *gpus: str) -> TrialRecord:
+def at(trial: TrialRecord, start: str, seconds: float, node: str, *gpus: str, host: str = "") -> TrialRecord:
     """The trial, on these GPUs of that node from `start` on (minutes and seconds)."""
     started = f"2026-01-05T09:{start}.000+00:00"
-    return replace(trial, work=Work(started=started, seconds=seconds, worker="host:1", node=node, gpus=gpus))
+    return replace(trial, work=Work(started=started, seconds=seconds, worker=f"{host or node}:1", node=node, gpus=gpus))
 
 
 def final_at(run: FinalRun, start: str, seconds: float, node: str, *gpus: str) -> FinalRun:
     started = f"2026-01-05T10:{start}+00:00"
-    return replace(run, work=Work(started=started, seconds=seconds, worker="host:9", node=node, gpus=gpus))
+    return replace(run, work=Work(started=started, seconds=seconds, worker=f"{node}:9", node=node, gpus=gpus))
 
 
 @pytest.fixture
@@ -100,6 +100,19 @@ def test_in_older_runs_the_host_stands_for_the_machine() -> None:
     assert [(device.node, device.name) for device in numbers.devices] == [("node 1", "CPU"), ("node 2", "CPU")]
     assert sum(device.trials for device in numbers.devices) == 14
     assert sum(device.retrainings for device in numbers.devices) == 0
+
+
+@pytest.mark.parametrize(("start", "machines_seen"), [("01:40", 1), ("01:39", 2)], ids=["after", "beside"])
+def test_a_machine_whose_ray_was_started_anew_for_a_resumed_run_is_one(start: str, machines_seen: int) -> None:
+    made = finish(Plan()).outcome
+    a, b = made.trials[:2]
+    trials = at(a, "00:00", 100, FIRST, host="box"), at(b, start, 100, SECOND, host="box")
+    numbers = machines(replace(made, trials=trials, finals=()))
+    assert (numbers.nodes, [device.trials for device in numbers.devices]) == (
+        machines_seen,
+        [2 // machines_seen] * machines_seen,
+    )
+    assert numbers.busy_share == pytest.approx(1.0 if machines_seen == 1 else 0.5, abs=0.01)
 
 
 def test_the_page_shows_a_row_a_gpu_and_names_no_machine(outcome: SearchOutcome) -> None:
