@@ -158,6 +158,8 @@ def test_trials_that_the_sampler_did_not_draw_are_told_apart() -> None:
     html = search_so_far(so_far(state)).html
     assert "1 trial from the portfolio of known good configurations, 1 trial added by the user." in html
     assert '<th scope="row">2 portfolio</th>' in html
+    one_kind = search_so_far(so_far(replace(state, trials=trials[1:]))).html
+    assert "Not drawn by the sampler: 1 trial added by the user.</p>" in one_kind
 
 
 def test_trials_of_earlier_runs_are_told_apart_and_counted_nowhere() -> None:
