@@ -71,10 +71,10 @@ def _run_trials(run: Run, site: Callable[[], Site], study: SearchStudy, data: Da
     for record in study.records():
         run.cost.ended(record)
     run.cost.places = site().concurrent
-    run.cost.expect(played_trials(settings, run.task))
     if before >= settings.trials:
         run.progress.stage("search", f"it already has {counted(before, 'trial')}")
         return
+    run.cost.expect(played_trials(settings, run.task))
     introduce(run, site(), data.source.task)
     has = f", {before} of them done" if before else ""
     what = f"{counted(settings.trials, 'trial')}{has}, sampler {settings.sampler}, pruner {settings.pruner}"
