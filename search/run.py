@@ -62,8 +62,7 @@ def _run(request: Request, command: str, *, is_search: bool) -> int:
     except KeyboardInterrupt as error:
         print(str(error) or "interrupted", file=sys.stderr)
         if request.resume and is_search:
-            told = f"kept: {request.settings.run_dir()}\ngo on with: {request.settings.resume_command()}"
-            print(told, file=sys.stderr)
+            print(request.settings.kept_words(request.settings.run_dir()), file=sys.stderr)
         elif is_search:
             print("nothing was kept: no trial had begun", file=sys.stderr)
         return int(getattr(error, "exit_code", 130))

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from search.command import __version__
-from search.command.settings import OBJECTIVES, PRUNERS, SAMPLERS, SIZES, Settings, SettingsError, seconds_of
+from search.command.settings import (
+    OBJECTIVES,
+    PRUNERS,
+    SAMPLERS,
+    SIZES,
+    Settings,
+    SettingsError,
+    flag_of,
+    seconds_of,
+)
 
 _DESCRIPTION: Final = """\
 Search the hyperparameters of the documented Fashion-MNIST CNN, retrain the reference and the best
@@ -41,7 +50,7 @@ _REPEATED: Final = {"space": "--fix", "add_config": "--add-config", "warm_start"
 def flags_of(settings: Settings, names: Container[str]) -> Iterator[tuple[str, ...]]:
     """The flags that set those of the settings that `names` holds: a flag and its value, or a switch alone."""
     for name in (field.name for field in fields(Settings) if field.name in names):
-        value, flag = getattr(settings, name), f"--{name.replace('_', '-')}"
+        value, flag = getattr(settings, name), flag_of(name)
         if isinstance(value, tuple):
             yield from ((_REPEATED[name], line) for line in value)
         else:

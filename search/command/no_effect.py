@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn
 
-from search.command.settings import Settings, SettingsError
+from search.command.settings import Settings, SettingsError, flag_of, flags_in_words
 
 _IN_PROCESS_IGNORES: Final = ("cpus_per_trial", "gpus_per_trial", "max_concurrent")
 # What is asked of a result, and the value where nothing is
@@ -20,7 +20,7 @@ def refuse_empty(flags: Mapping[str, Any]) -> None:
     """
     for name in (name for name, value in flags.items() if value == ""):
         raise SettingsError(
-            f"--{name.replace('_', '-')} must have a value. Received: an empty one, as of a variable that is not set. "
+            f"{flag_of(name)} must have a value. Received: an empty one, as of a variable that is not set. "
             "Give one, or leave the flag out."
         )
 
@@ -50,8 +50,7 @@ def refuse_what_one_process_ignores(settings: Settings, given: Mapping[str, Any]
 
 
 def _refuse(names: Sequence[str], flag: str, why: str) -> NoReturn:
-    shown = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(names))
     raise SettingsError(
-        f"{flag} {why}: what is given beside it would have no effect. Received: with {shown}. "
+        f"{flag} {why}: what is given beside it would have no effect. Received: with {flags_in_words(names)}. "
         "Leave out one or the other."
     )

@@ -166,6 +166,10 @@ class Settings:
                 words += [name, without_password(url)]
         return shlex.join(words)
 
+    def kept_words(self, folder: Path) -> str:
+        """Where what an ended command has found is kept, and how to go on with it."""
+        return f"kept: {folder}\ngo on with: {self.resume_command()}"
+
     def has_cost(self) -> bool:
         """Whether low cost is an objective, too."""
         return self.objective == "accuracy,cost"
@@ -219,6 +223,16 @@ def seconds_of(duration: str) -> float:
     return sum(float(number or 0) * unit for number, unit in zip(match.groups(), _UNITS, strict=True))
 
 
+def flag_of(name: str) -> str:
+    """The flag that sets a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def flags_in_words(names: Iterable[str]) -> str:
+    """The flags of these settings, as a message lists them."""
+    return ", ".join(map(flag_of, sorted(names)))
+
+
 def did_you_mean(received: str, known: Iterable[str]) -> str:
     """A sentence that names the most similar of what is known; empty where nothing is similar."""
     return "".join(f" Did you mean {name}?" for name in get_close_matches(received, list(known), n=1))
@@ -226,4 +240,4 @@ def did_you_mean(received: str, known: Iterable[str]) -> str:
 
 def _require(holds: object, name: str, value: object, rule: str) -> None:
     if not holds:
-        raise SettingsError(f"--{name.replace('_', '-')} must be {rule}. Received: {value}.")
+        raise SettingsError(f"{flag_of(name)} must be {rule}. Received: {value}.")

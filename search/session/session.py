@@ -17,7 +17,7 @@ from fashion_model.data.splits import DataError
 from reports.records import RecordError, load_outcome
 from search.command.arguments import Request
 from search.command.process.inherited import set_aside
-from search.command.settings import Settings, SettingsError
+from search.command.settings import Settings, SettingsError, flags_in_words
 from search.command.terminal.log import noise_to, reader_may_leave
 from search.command.terminal.progress import Progress
 from search.run_folder.folder import RunFolder, require_idle, run_folder
@@ -190,10 +190,10 @@ def _ended_before(request: Request, folder: RunFolder) -> int:
     if not same or len(outcome.trials) < settings.trials:
         return 0
     if ignored := request.changed - {"trials"}:
-        flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(ignored))
         raise SettingsError(
-            f"A finished run goes on with more --trials alone. Received: {flags}, of a run of {len(outcome.trials)} "
-            f"trials that is complete. Leave it out; or give --trials {len(outcome.trials) + 1} or more with it."
+            f"A finished run goes on with more --trials alone. Received: {flags_in_words(ignored)}, of a run of "
+            f"{len(outcome.trials)} trials that is complete. Leave it out; or give --trials {len(outcome.trials) + 1} "
+            "or more with it."
         )
     print(f"already complete: {len(outcome.trials)} trials, nothing is left to do", file=sys.stderr)
     return len(outcome.trials)
@@ -201,7 +201,7 @@ def _ended_before(request: Request, folder: RunFolder) -> int:
 
 def _say_how_to_go_on(settings: Settings, folder: RunFolder) -> None:
     """What is kept and the command that goes on, before the report so far, which takes seconds."""
-    print(f"kept: {folder.path}\ngo on with: {settings.resume_command()}", file=sys.stderr, flush=True)
+    print(settings.kept_words(folder.path), file=sys.stderr, flush=True)
     if folder.state_file().exists() and not folder.outcome_file().exists():
         with suppress(OSError):  # a full disk, of which the error has said
             print(f"{_write_report(folder.path)}\n{folder.path / 'report.html'}", file=sys.stderr)

@@ -93,7 +93,7 @@ def _last_words(status: int, asked: int, settings: Settings) -> int:
         how, code = f"error: {_rule(status)} Received: {what}. The last lines of log.txt may say more.", _NO_WORD
     print(how, file=sys.stderr)
     if (folder / "config.json").exists():
-        print(f"kept: {folder}\ngo on with: {settings.resume_command()}", file=sys.stderr)
+        print(settings.kept_words(folder), file=sys.stderr)
     else:
         print("nothing is kept: no trial had begun", file=sys.stderr)
     return code

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,7 @@ from typing import Final
 from search.command.arguments import Request, parse
 from search.command.flags import flags_of
 from search.command.no_effect import refuse_empty
-from search.command.settings import SettingsError, without_password
+from search.command.settings import SettingsError, flags_in_words, without_password
 from search.command.settings_files import read_run
 
 FIRST_LINE: Final = "search.submit: the search begins here"  # of its log; what stands above is Ray's
@@ -101,10 +101,9 @@ def parse_submission(arguments: Sequence[str] | None) -> Submission:
     request = parse(rest, parser.error)
     _refuse_what_stays_here(request)
     if (own.follow or own.stop) and (ignored := request.given - {"output", "overwrite"}):
-        shown = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(ignored))
         raise SettingsError(
-            f"--follow and --stop take a search as it was submitted. Received: with {shown}. Leave out one or the "
-            "other; --name NAME without them goes on with a search."
+            f"--follow and --stop take a search as it was submitted. Received: with {flags_in_words(ignored)}. Leave "
+            "out one or the other; --name NAME without them goes on with a search."
         )
     return Submission(
         cluster=own.cluster,
@@ -125,11 +124,7 @@ def _refuse_what_stays_here(request: Request) -> None:
         "--dry-run": request.dry_run,
         "--print-config": request.print_config,
     }
-    if given := ", ".join(flag for flag, is_given in here.items() if is_given):
-        raise SettingsError(
-            f"A submitted search must run on the cluster. Received: {given}. Leave it out, or give it to "
-            "`python -m search.run` here."
-        )
+    _refuse(here, "run on the cluster", "Leave it out, or give it to `python -m search.run` here")
     begun = settings.run_dir() / "config.json"
     if begun.is_file() and not settings.overwrite and read_run(begun).get("local"):
         raise SettingsError(
@@ -141,17 +136,20 @@ def _refuse_what_stays_here(request: Request) -> None:
         "--to-mlflow": request.mlflow,
         "--format md": request.as_markdown,
     }
-    if given := ", ".join(flag for flag, is_given in later.items() if is_given):
-        raise SettingsError(
-            f"A submitted search must only bring its run folder. Received: {given}. Give it to "
-            "`python -m search.run --report-only runs/NAME` once the folder is here."
-        )
+    at_its_end = "Give it to `python -m search.run --report-only runs/NAME` once the folder is here"
+    _refuse(later, "only bring its run folder", at_its_end)
     for flag, url in (("--storage", settings.storage), ("--storage-path", settings.storage_path)):
         if url and without_password(url) != url:
             raise SettingsError(
                 f"{flag} must have no password: everybody who sees the cluster's jobs sees their command. Received: "
                 f"{without_password(url)}. Set PGPASSWORD or ~/.pgpass on the cluster, or give its machines a role."
             )
+
+
+def _refuse(flags: Mapping[str, object], rule: str, remedy: str) -> None:
+    """Refuse those of the flags that are given."""
+    if given := ", ".join(flag for flag, is_given in flags.items() if is_given):
+        raise SettingsError(f"A submitted search must {rule}. Received: {given}. {remedy}.")
 
 
 def search_flags(request: Request, storage_path: str | None = None, price: float | None = None) -> str:
