@@ -26,6 +26,7 @@ from search.worker.seeds import Stream, derive
 
 _LONG_SECONDS: Final = 600.0
 _PIECE_BYTES: Final = 64 * 2**20
+_PIECE_SECONDS: Final = 0.1
 _MOST_PIECES: Final = 44  # 2.75 GiB
 
 
@@ -175,11 +176,14 @@ def _fill_device(training: Any, validation: Split | None, size: float) -> Split 
 
 
 def _fill_memory(training: Any, validation: Split | None, size: float) -> Split | None:
-    """Take memory until the machine uses more than so much of it, and wait to be killed for it."""
+    """Keep more than so much of the machine's memory in use, until killed for it. The memory is taken slowly enough for
+    the worker to write down what it holds."""
     taken: list[bytes] = []
-    while used_memory()[0] < size + 2 * _PIECE_BYTES and len(taken) < _MOST_PIECES:
-        taken.append(b"x" * _PIECE_BYTES)
-    time.sleep(_LONG_SECONDS)
+    ends = time.monotonic() + _LONG_SECONDS
+    while time.monotonic() < ends:  # Ray may end another worker first, and then there is room again
+        if used_memory()[0] < size + 2 * _PIECE_BYTES and len(taken) < _MOST_PIECES:
+            taken.append(b"x" * _PIECE_BYTES)
+        time.sleep(_PIECE_SECONDS)
     return validation
 
 
