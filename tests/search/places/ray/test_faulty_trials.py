@@ -1,4 +1,4 @@
-"""One search on a real Ray in which eight of ten trials meet a fault, each of another kind: what becomes of each."""
+"""One search on a real Ray in which seven of nine trials meet a fault, each of another kind: what becomes of each."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ from ...faulty import Fault, FaultySplits, begun, epochs_of, number_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
 SECONDS = 45.0  # of a trial: three times what one needs on a busy machine
-PLAN = TrialPlan(trials=10, epochs=3, seed=0, timeout_seconds=SECONDS)
+PLAN = TrialPlan(trials=9, epochs=3, seed=0, timeout_seconds=SECONDS)
 FAULTS = (
+    Fault("hang in native code", nth=0, epoch=2),  # the first: while its time runs, the other worker serves the rest
     Fault("die", nth=1, epoch=2, times=1),
     Fault("die", nth=2, epoch=1),
     Fault("raise", nth=3, epoch=2),
     Fault("diverge", nth=4, epoch=2),
     Fault("tell nothing", nth=5, epoch=1),
     Fault("fill the device", nth=6, epoch=2),
-    Fault("sleep", nth=7, epoch=2),
-    Fault("hang in native code", nth=8, epoch=1),
 )
 
 
@@ -81,9 +80,9 @@ def searched(cluster: ClusterSize, tiny_splits: TrainingSplits, tmp_path_factory
 
 
 def test_every_trial_has_one_result_and_none_is_left_running(searched: Searched) -> None:
-    assert len(searched.records) == 10
+    assert len(searched.records) == 9
     assert {trial.state.name for trial in searched.trials} == {"COMPLETE", "FAIL"}
-    unharmed = [searched.result(nth) for nth in (0, 9)]
+    unharmed = [searched.result(nth) for nth in (7, 8)]
     assert [(r.status, r.attempts, len(r.measurements), r.work.note) for r in unharmed] == [("COMPLETE", 1, 3, "")] * 2
 
 
@@ -137,14 +136,14 @@ def test_a_device_without_memory_is_final_and_its_process_serves_no_other_trial(
     assert (of_it[-1].nth, of_it[-1].epoch) == (6, 2), "it began another trial"
 
 
-@pytest.mark.parametrize(("nth", "where"), [(7, "_sleep"), (8, "_hang_in_native_code")], ids=["sleep", "native code"])
-def test_a_trial_that_hangs_is_ended_and_started_again_once(searched: Searched, nth: int, where: str) -> None:
-    result = searched.result(nth)
+def test_a_trial_that_hangs_is_ended_and_started_again_once(searched: Searched) -> None:
+    result = searched.result(0)
     assert (result.status, result.attempts) == ("FAIL", 2)
-    assert searched.reasons_before(nth) == [f"timed out: more than {SECONDS:.0f} s"]
+    assert searched.reasons_before(0) == [f"timed out: more than {SECONDS:.0f} s"]
     assert result.reason == f"timed out: more than {SECONDS:.0f} s (attempt 2, the last)"
-    assert epochs_of(searched.folder, nth) == ([1] if nth == 7 else [])
-    assert re.search(rf'faulty.py", line \d+ in {where}', (searched.folder / "log.txt").read_text())
+    assert epochs_of(searched.folder, 0) == [1], "it hung again where it went on, at its second epoch"
+    log = (searched.folder / "log.txt").read_text()
+    assert re.search(r'faulty.py", line \d+ in _hang_in_native_code', log)
 
 
 def test_nothing_is_left_that_holds_a_core(searched: Searched) -> None:
