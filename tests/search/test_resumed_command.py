@@ -41,24 +41,12 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files if not path.name.startswith(".")}
 
 
-def test_the_name_of_a_finished_run_is_refused_without_resume(
-    run_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = content(run_dir)
-    assert main(["--local", "--output", str(run_dir.parent), "--name", "x"]) == 2
-    error = capsys.readouterr().err
-    assert f"A run must have a folder of its own. Received: {run_dir}, which is not empty." in error
-    assert f"Go on with it: --resume {run_dir}; or use another --name, or --overwrite." in error
-    assert content(run_dir) == before
-
-
-@pytest.mark.parametrize("trials", ["3", "2"])
 def test_a_finished_run_has_what_is_asked_for_already(
-    trials: str, run_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    run_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     before = content(run_dir)
-    assert main(["--resume", str(run_dir), "--trials", trials]) == 0
+    assert main(["--resume", str(run_dir), "--trials", "2"]) == 0
     out, err = capsys.readouterr()
     assert err.splitlines()[1:] == ["already complete: 3 trials, nothing is left to do"], "after the first line"
     assert out.splitlines()[-1] == str(run_dir / "report.html")
@@ -68,14 +56,12 @@ def test_a_finished_run_has_what_is_asked_for_already(
     }
 
 
-@pytest.mark.parametrize("flags", [["--sampler", "random"], ["--max-concurrent", "3"], ["--time-budget", "1h"]])
-def test_a_finished_run_refuses_what_it_would_ignore(
-    flags: list[str], run_dir: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_finished_run_refuses_what_it_would_ignore(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = content(run_dir)
-    assert main(["--resume", str(run_dir), "--trials", "3", "--address", "nowhere:1", *flags]) == 2
-    error = capsys.readouterr().err
-    assert f"more --trials alone. Received: --address, {flags[0]}, of a run of 3 trials" in error
+    flags = ["--address", "nowhere:1", "--sampler", "random", "--max-concurrent", "3", "--time-budget", "1h"]
+    assert main(["--resume", str(run_dir), "--trials", "3", *flags]) == 2
+    ignored = "--address, --max-concurrent, --sampler, --time-budget"
+    assert f"more --trials alone. Received: {ignored}, of a run of 3 trials" in capsys.readouterr().err
     assert content(run_dir) == before
 
 
@@ -108,22 +94,16 @@ def test_a_run_of_other_terms_is_refused_with_what_differs(run_dir: Path, capfd:
     assert '"epochs": 2' in (run_dir / "config.json").read_text()
 
 
-@pytest.mark.parametrize("damage", ["truncated", "overwritten", "deleted"])
-def test_a_damaged_study_is_refused_with_4_and_its_copy_opens(
-    damage: str, run_dir: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_study_is_refused_with_4_and_its_copy_opens(run_dir: Path, capfd: pytest.CaptureFixture[str]) -> None:
     before, file = results(stored_trials(run_dir)), run_dir / "study.db"
-    whole = file.read_bytes()
-    damaged = {"truncated": whole[: len(whole) // 2], "overwritten": b"no database " * 2000, "deleted": None}[damage]
+    damaged = file.read_bytes()[: file.stat().st_size // 2]
     file.unlink()
-    if damaged is not None:
-        file.write_bytes(damaged)
+    file.write_bytes(damaged)
     assert main(["--resume", str(run_dir), "--trials", "5"]) == 4
     error = capfd.readouterr().err
     assert str(file) in error
     assert "study.db.backup" in error
-    assert (file.read_bytes() if damaged is not None else None) == damaged
-    assert damaged is not None or not file.exists()
+    assert file.read_bytes() == damaged
     shutil.copy(backup_file(file), file)
     assert results(stored_trials(run_dir)) == before
 
@@ -184,12 +164,13 @@ def test_an_address_without_a_ray_ends_with_4_and_leaves_the_name_free(
     wrong_address: str, real_data: str, tmp_path: Path
 ) -> None:
     place = ["--address", wrong_address, "--trials", "3", "--data-dir", real_data]
-    for _ in range(2):
-        command = run(*SMALL, *place, "--output", str(tmp_path), "--name", "x")
-        require_unreachable(command, wrong_address)
-        assert not any(line.startswith("kept: ") for line in command.lines)
+    command = run(*SMALL, *place, "--output", str(tmp_path), "--name", "x")
+    require_unreachable(command, wrong_address)
+    assert not any(line.startswith("kept: ") for line in command.lines)
+    assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("wrong_address", ["nobody"], indirect=True)
 def test_an_address_without_a_ray_ends_a_resumed_search_with_4_and_keeps_the_study(
     wrong_address: str, run_dir: Path
 ) -> None:
