@@ -32,7 +32,7 @@ def test_help_reads_well_and_answers_in_half_a_second() -> None:
         assert text in result.stdout
 
 
-@pytest.mark.parametrize("command", ["run", "status"])
+@pytest.mark.parametrize("command", ["run", "status", "submit"])
 def test_help_loads_nothing_heavy(command: str) -> None:
     code = (
         f"import sys; sys.argv = ['{command}', '--help']\n"
