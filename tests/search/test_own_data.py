@@ -107,7 +107,9 @@ def test_searches_of_other_seeds_share_their_split_unless_asked_for_another(
     splits = []
     for seeds in (["--seed", "0"], ["--seed", "7"], ["--split-seed", "0"], ["--split-seed", "1"]):
         assert main([*SMALL, *where, *seeds]) == 4
-        found = re.search(r"1/6 data .* from seven\.npz, split (\w{8})\n", capfd.readouterr().err)
+        error = capfd.readouterr().err
+        assert f"error: A study must be in a folder that can be written. Received: {tmp_path}/no: " in error
+        found = re.search(r"1/6 data .* from seven\.npz, split (\w{8})\n", error)
         assert found is not None
         splits.append(found[1])
     assert splits[0] == splits[1] == splits[2] != splits[3]

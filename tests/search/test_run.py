@@ -48,9 +48,14 @@ def test_help_loads_nothing_heavy(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "ending"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGHUP, "SIGHUP")]
+    ("place", "number", "ending"),
+    [
+        (["--local"], signal.SIGINT, "Ctrl-C"),
+        (["--local"], signal.SIGTERM, "SIGTERM"),
+        (["--local"], signal.SIGHUP, "SIGHUP"),
+        ([], signal.SIGTERM, "SIGTERM"),
+    ],
 )
-@pytest.mark.parametrize("place", [["--local"], []], ids=["local", "ray"])
 def test_a_signal_before_the_study_is_open_is_answered_and_leaves_nothing(
     place: list[str], number: signal.Signals, ending: str, tmp_path: Path
 ) -> None:
@@ -79,16 +84,9 @@ def test_a_resumed_run_is_kept_when_a_signal_comes_before_anything_is_loaded(pla
     ("arguments", "message"),
     [
         (["--trials", "0"], "--trials must be at least 1. Received: 0."),
-        (["--epochs", "-3"], "--epochs must be at least 1. Received: -3."),
-        (["--name", "a/b"], "--name must be up to 64 letters"),
-        (
-            ["--train-size", "5"],
-            "--train-size must be from 120 to 59990 images, or left out for all 60000. Received: 5.",
-        ),
         (["--config", "missing.toml"], "--config must name a readable TOML file"),
         (["--output", "/proc/nowhere"], "--output must name a folder that can be written"),
         (["--report-only", "nowhere"], "--report-only must name a run's folder. Received: nowhere"),
-        (["--local", "--address", "auto"], "--address must be left out with --local"),
     ],
 )
 def test_wrong_input_ends_with_2_and_its_message_and_leaves_nothing(
@@ -108,13 +106,20 @@ def test_wrong_input_ends_with_2_and_its_message_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    "command", ["run --help", "run --version", "run --print-config", "run --dry-run", "status --help"]
+    ("command", "unbuffered"),
+    [
+        ("run --help", ""),
+        ("run --version", ""),
+        ("run --print-config", ""),
+        ("run --print-config", "1"),
+        ("run --dry-run", ""),
+        ("status --help", ""),
+    ],
 )
-@pytest.mark.parametrize("buffered", ["", "1"])
-def test_a_reader_that_leaves_early_is_no_fault(command: str, buffered: str) -> None:
+def test_a_reader_that_leaves_early_is_no_fault(command: str, unbuffered: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    environment = os.environ | {"PYTHONUNBUFFERED": buffered}
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with os.fdopen(writing, "wb") as closed:
         command_line = [sys.executable, "-m", *f"search.{command}".split()]
         ended = subprocess.run(
@@ -123,21 +128,13 @@ def test_a_reader_that_leaves_early_is_no_fault(command: str, buffered: str) -> 
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-@pytest.mark.skipif(os.geteuid() == 0 and not Path("/sys/kernel").is_dir(), reason="no read-only place to try")
-def test_an_output_that_cannot_be_written_ends_with_2_even_for_root(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--local", "--output", "/sys/kernel/runs"]) == 2
-    assert "--output must name a folder that can be written. Received: /sys/kernel/runs/" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("kind", ["missing", "truncated", "altered"])
 def test_bad_data_ends_with_4_names_the_file_and_leaves_nothing(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
-    for name in FASHION_MNIST.files if kind != "missing" else ():
-        content = b"\x1f\x8b\x08" if kind == "truncated" else b"\0" * 100
-        (data / (f"{name}.gz" if kind == "truncated" else name)).write_bytes(content)
+    for name in FASHION_MNIST.files:
+        (data / f"{name}.gz").write_bytes(b"\x1f\x8b\x08")
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -148,17 +145,6 @@ def test_bad_data_ends_with_4_names_the_file_and_leaves_nothing(
     for text in ("Expected:", "Received:", "apt-get install dataset-fashion-mnist", "--data-dir DIR"):
         assert text in err
     assert list(work.iterdir()) == []
-
-
-def test_a_database_that_cannot_be_opened_ends_with_4(
-    tmp_path: Path, real_data: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    storage = f"sqlite:///{tmp_path}/missing/study.db"
-    arguments = ["--local", "--train-size", "120", "--data-dir", real_data, "--output", str(tmp_path / "runs")]
-    assert main([*arguments, "--storage", storage]) == 4
-    told = f"error: A study must be in a folder that can be written. Received: {tmp_path}/missing: "
-    assert told in capfd.readouterr().err
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_first_line_comes_before_anything_heavy_is_loaded() -> None:
