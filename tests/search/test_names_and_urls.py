@@ -21,6 +21,8 @@ POSTGRES = "postgresql+psycopg://"
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
+        ("me:hush@host/db", "me:***@host/db"),
+        ("me:hu@hush@host/db", "me:***@host/db"),
         ("me@host/db?password=hush", "me@host/db?password=***"),
         ("host/db?user=me&PASSWORD=hush&sslmode=require", "host/db?user=me&PASSWORD=***&sslmode=require"),
         ("host/db?sslpassword=hush%26hush", "host/db?sslpassword=***"),
@@ -28,7 +30,7 @@ POSTGRES = "postgresql+psycopg://"
         ("me:hush@host/db?password=hush@hush", "me:***@host/db?password=***"),
     ],
 )
-def test_a_password_in_a_parameter_of_the_url_is_nowhere(url: str, shown: str) -> None:
+def test_a_password_in_the_url_is_nowhere(url: str, shown: str) -> None:
     settings = Settings(name="x", storage=POSTGRES + url)
     assert settings.to_dict()["storage"] == POSTGRES + shown
     assert without_password(f"--storage={POSTGRES}{url}") == f"--storage={POSTGRES}{shown}"

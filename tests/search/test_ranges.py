@@ -9,7 +9,7 @@ import pytest
 
 from search.command.arguments import parse
 from search.command.ranges import Range, parse_range, parse_space, read_config, read_space
-from search.command.settings import Settings, SettingsError
+from search.command.settings import SettingsError
 from search.command.settings_files import as_toml
 from search.study.space import DEFAULT
 
@@ -113,8 +113,3 @@ def test_a_file_that_is_no_configuration_is_refused(content: str, match: str, tm
     path.write_text(content)
     with pytest.raises(SettingsError, match=match):
         parse(["--add-config", str(path)])
-
-
-def test_new_settings_have_defaults_that_change_nothing() -> None:
-    settings = Settings(name="x")
-    assert (settings.size, settings.space, settings.add_config, settings.max_params) == (None, (), (), None)

@@ -140,13 +140,9 @@ def test_what_a_run_already_has_is_no_change_of_it() -> None:
     assert resume("a", "--trials", "8", "--storage", url, "--time-budget", "1h").changed == {"trials", "time_budget"}
 
 
-@pytest.mark.parametrize("how", ["a", "runs/a", "{cwd}/runs/a"])
-def test_a_report_is_built_again_of_a_run_named_as_for_resume(how: str, tmp_path: Path) -> None:
+def test_a_report_is_built_again_of_a_run_named_as_for_resume() -> None:
     folder = make_run(Settings(name="a"))
-    found = parse(["--report-only", how.format(cwd=tmp_path)]).report_only
-    assert found is not None
-    assert found.resolve() == tmp_path / folder
-    assert parse(["--report-only"]).report_only == folder
+    assert [parse(["--report-only", *how]).report_only for how in ([], ["a"], ["runs/a"])] == [folder] * 3
 
 
 def test_a_run_with_nearly_that_name_is_named() -> None:
@@ -195,13 +191,6 @@ def test_a_run_under_another_name_than_its_studys_is_refused(tmp_path: Path) -> 
     make_run(Settings(name="a")).rename(tmp_path / "runs" / "b")
     with pytest.raises(SettingsError, match=r"has its study's name\. Received: runs/b, of study a\. Rename it back\."):
         resume("b")
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"name": "a", "trialz": 3}', '{"name": "a", "trials": 0}'])
-def test_damaged_settings_are_refused(content: str) -> None:
-    (make_run(Settings(name="a")) / "config.json").write_text(content, encoding="utf-8")
-    with pytest.raises(SettingsError):
-        resume("a")
 
 
 def test_a_password_must_be_given_again() -> None:
