@@ -19,18 +19,19 @@ def flags(*words: str) -> str:
     return search_flags(parse_submission([*HERE, *words]).request)
 
 
-def test_the_clusters_search_gets_the_flags_that_were_given_and_no_others() -> None:
-    assert flags("--trials", "80", "--trial-timeout", "15m", "--sampler", "random") == (
-        "--trials 80 --sampler random --trial-timeout 900.0"
-    )
-
-
-def test_a_default_that_is_asked_for_is_asked_for_there_too() -> None:
-    assert flags("--trials", "50") == "--trials 50"
-
-
-def test_name_folder_and_overwrite_are_no_flags_of_the_search_there() -> None:
-    assert flags("--name", "a", "--output", "/home/me/runs", "--overwrite", "--seed", "3") == "--seed 3"
+@pytest.mark.parametrize(
+    ("given", "there"),
+    [
+        ("--trials 80 --trial-timeout 15m --sampler random", "--trials 80 --sampler random --trial-timeout 900.0"),
+        ("--trials 50", "--trials 50"),  # which is the default there, too
+        ("--name a --output /home/me/runs --overwrite --seed 3", "--seed 3"),
+        ("--warm-start a b --warm-start c", "--warm-start a --warm-start b --warm-start c"),  # runs of the cluster
+        ("-qq", "-q -q"),
+        ("-v", "-v"),
+    ],
+)
+def test_the_clusters_search_gets_the_flags_that_were_given_and_no_others(given: str, there: str) -> None:
+    assert flags(*given.split()) == there
 
 
 def test_a_file_of_settings_stays_here_and_its_settings_go_there(tmp_path: Path) -> None:
@@ -45,20 +46,11 @@ def test_a_file_of_settings_stays_here_and_its_settings_go_there(tmp_path: Path)
 def test_ranges_and_configurations_of_ones_own_go_there(tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text("dense_units = 64\n", encoding="utf-8")
-    there = flags("--fix", "optimizer=adamw", "--fix", "batch_size = 64 | 128", "--add-config", str(mine))
+    given = ["--fix", "optimizer=adamw", "--fix", "batch_size = 64 | 128", "--add-config", str(mine)]
+    there = flags(*given)
     assert there == "--fix optimizer=adamw --fix 'batch_size = 64 | 128' --add-config '{\"dense_units\": 64}'"
-    here = parse_submission(
-        [*HERE, "--fix", "optimizer=adamw", "--fix", "batch_size = 64 | 128", "--add-config", str(mine)]
-    )
-    again = parse_submission([*HERE, *shlex.split(there)])
-    assert (again.request.settings.space, again.request.settings.add_config) == (
-        here.request.settings.space,
-        here.request.settings.add_config,
-    )
-
-
-def test_the_earlier_runs_of_a_search_are_the_clusters() -> None:
-    assert flags("--warm-start", "a", "b", "--warm-start", "c") == "--warm-start a --warm-start b --warm-start c"
+    here, again = (parse_submission([*HERE, *words]).request.settings for words in (given, shlex.split(there)))
+    assert (again.space, again.add_config) == (here.space, here.add_config)
 
 
 def test_the_clusters_storage_path_is_that_of_a_search_that_names_none() -> None:
@@ -74,11 +66,6 @@ def test_the_price_of_the_clusters_file_goes_there_where_it_has_one_and_none_was
     asked = [parse_submission([*HERE, *words]).request for words in ([], ["--price-per-hour", "3"])]
     own = f"--price-per-hour {price} --price-source 'all machines of the cluster'\"'\"'s file'" if price else ""
     assert [search_flags(request, None, price) for request in asked] == [own, "--price-per-hour 3.0"]
-
-
-def test_the_clusters_search_is_as_verbose_as_this_command() -> None:
-    assert flags("-qq") == "-q -q"
-    assert flags("-v") == "-v"
 
 
 def test_the_environments_ray_address_does_not_go_there(monkeypatch: pytest.MonkeyPatch) -> None:
