@@ -60,8 +60,9 @@ def test_a_gpu_is_measured_alone_and_shared_and_given_back() -> None:
 @pytest.mark.usefixtures("one_gpu")
 @pytest.mark.parametrize(("cpus", "at_most", "counts"), [(2.0, 4, {1}), (3.0, 4, set()), (None, 1, {1})])
 def test_no_more_are_measured_than_are_to_share_a_gpu_or_than_have_their_cores(
-    cpus: float | None, at_most: int, counts: set[int]
+    cpus: float | None, at_most: int, counts: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("search.places.ray.packing._rates", lambda group, each, counts: dict.fromkeys(counts, 1.0))
     assert set(measure_packing(cpus_a_gpu=2.0, cpus=cpus, at_most=at_most).rates) == counts
 
 
