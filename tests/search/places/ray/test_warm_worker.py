@@ -13,7 +13,7 @@ from fashion_model.config import TrainConfig
 from fashion_model.data.splits import TrainingSplits
 from tests.processes import python
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # four processes that load TensorFlow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # three processes that load TensorFlow
 
 # Trials one after another on one worker, as Ray calls it. argv: the images, a folder, and [lineage, configuration] of
 # each as JSON. Prints for each the hash of all that it had learned before its last epoch (weights, their averages,
@@ -72,7 +72,6 @@ def trials(tiny_config: TrainConfig) -> list[TrainConfig]:
     averaged = replace(busy, use_ema=True, ema_momentum=0.9, schedule="one_cycle", activation="silu")
     return [
         replace(averaged, precision="mixed_bfloat16", optimizer="rmsprop"),
-        averaged,
         replace(averaged, precision="mixed_float16", label_smoothing=0.1, augmentation="cutout"),
         replace(busy, optimizer="adamw", weight_decay=0.01),
     ]
