@@ -24,9 +24,9 @@ MODELS = ("reference", "best")
 
 @pytest.fixture(scope="module")
 def run_dir(real_data: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A search of 8 trials on 1,200 images."""
+    """A search of 4 trials on 1,200 images."""
     output = tmp_path_factory.mktemp("runs")
-    sizes = ["--trials", "8", "--train-size", "1200", "--epochs", "3", "--retrain-seeds", "2", "--finalists", "2"]
+    sizes = ["--trials", "4", "--train-size", "1200", "--epochs", "3", "--retrain-seeds", "2", "--finalists", "2"]
     place = ["--address", "local", "--data-dir", real_data, "--output", str(output), "--name", "e2e"]
     result = python("-m", "search.run", *sizes, *place)
     assert result.returncode == 0, result.stderr
@@ -41,7 +41,7 @@ def outcome(run_dir: Path) -> SearchOutcome:
 
 
 def test_the_reference_was_trial_0_and_every_trial_ended(run_dir: Path, outcome: SearchOutcome) -> None:
-    assert len(outcome.trials) == 8
+    assert len(outcome.trials) == 4
     assert outcome.trials[0].config == REFERENCE
     assert [trial.number for trial in outcome.trials if trial.is_reference] == [0]
     stored = optuna.load_study(study_name="e2e", storage=f"sqlite:///{run_dir}/study.db").trials
