@@ -137,17 +137,14 @@ def test_a_driver_that_was_killed_before_its_first_trial_leaves_a_folder_that_is
     assert not path.exists()
 
 
-@pytest.mark.parametrize("resume", [True, False])
-@pytest.mark.parametrize("overwrite", [True, False])
-def test_a_run_that_another_process_works_on_is_refused_at_once_and_stays(
-    resume: bool, overwrite: bool, tmp_path: Path
-) -> None:
-    ours = settings(tmp_path, overwrite=overwrite)
-    with child(HOLD, ours.output) as other:
+def test_a_run_that_another_process_works_on_is_refused_at_once_and_stays(tmp_path: Path) -> None:
+    run = settings(tmp_path).run_dir()
+    with child(HOLD, str(run.parent)) as other:
         assert said(other) == "holds"
-        with pytest.raises(StudyBusy, match=rf"one driver at a time\. Received: {ours.run_dir()}, on which another"):
-            run_folder(ours, resume=resume).__enter__()
-        assert (ours.run_dir() / "config.json").is_file()
+        for resume, overwrite in ((True, False), (False, True), (False, False)):
+            with pytest.raises(StudyBusy, match=rf"one driver at a time\. Received: {run}, on which another"):
+                run_folder(settings(tmp_path, overwrite=overwrite), resume=resume).__enter__()
+            assert (run / "config.json").is_file()
         other.kill()
         other.wait()
     with run_folder(settings(tmp_path), resume=True) as folder:
