@@ -72,10 +72,7 @@ def test_a_search_on_colour_images_of_seven_classes_comes_to_its_end(tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"x_train": np.ones((420, 20, 20, 3))}, "must hold x_train as uint8, from 0 to 255. Received: float64."),
-        ({"y_train": np.where(np.arange(420) % 7 == 3, 0, np.arange(420) % 7)}, "Received: no image of class 3. Add"),
         ({"y_test": np.full(140, 7)}, "must hold labels from 0 to 6 in y_test. Received: 7 to 7."),
-        ({"x_train": np.array([{}] * 420, object)}, "must hold no Python objects in x_train. Received: object."),
         ({"x_train": images(20, 0)[0], "y_train": images(20, 0)[1]}, "at least 12 training images, 2 of them"),
     ],
 )
