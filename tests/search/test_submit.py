@@ -146,7 +146,7 @@ def test_the_exit_code_is_the_searchs_own_and_its_message_comes_through(cluster:
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_search_that_is_stopped_ends_with_143_and_the_same_command_goes_on_with_it(cluster: Somewhere) -> None:
-    size = [*SMALL, "--trials", "4", "--epochs", "3"]
+    size = [*SMALL, "--trials", "2"]
     words = [sys.executable, "-m", "search.submit", *asked(cluster, "--name", "c", *size)]
     with subprocess.Popen(
         words,
@@ -169,7 +169,7 @@ def test_a_search_that_is_stopped_ends_with_143_and_the_same_command_goes_on_wit
     assert ended.returncode == 0, ended.stderr
     assert "submitted: c-2" in ended.stderr
     trials = load_outcome(cluster.home / "runs" / "c" / "outcome.json").trials
-    assert len(trials) == 4
+    assert len(trials) == 2
 
 
 @pytest.mark.ray
