@@ -14,7 +14,7 @@ from cluster.client.archive import fetch
 from cluster.client.jobs import Connection, find_token, missing_token
 from cluster.client.up import Launcher, Tunnel
 from cluster.startable import ConnectError
-from search.command.settings import SettingsError
+from search.command.settings import SettingsError, counted
 from search.command.submission.flags import RUNS, Submission
 
 _TO_ANSWER_SECONDS: Final = 10.0
@@ -109,11 +109,10 @@ def require_sound(path: Path) -> None:
 
     faults = examine(path).faults
     if faults:
-        count = f"{len(faults)} fault{'' if len(faults) == 1 else 's'}"
         listed = "\n".join(map(str, faults))
         raise SettingsError(
-            f"The cluster's file must pass its check. Received: {path}, with {count}:\n{listed}\n"
-            f"Mend them; `python -m cluster.check {path}` looks again."
+            f"The cluster's file must pass its check. Received: {path}, with {counted(len(faults), 'fault')}:\n{listed}"
+            f"\nMend them; `python -m cluster.check {path}` looks again."
         )
 
 

@@ -25,7 +25,7 @@ from cluster.connect import connected, started_here
 from cluster.internals import await_started_workers
 from cluster.resources import trial_resources, usable_cores
 from search.command.process.interrupt import catch_signals
-from search.command.settings import Settings
+from search.command.settings import Settings, counted
 from search.places.place import Site
 from search.worker.checkpoints import CheckpointStore
 from search.worker.faults import StorageError
@@ -78,7 +78,7 @@ def require_shared_storage(settings: Settings, machines: int, can_grow: bool) ->
         grows = " that starts more when trials wait" if can_grow else ""
         raise StorageError(
             "On a cluster, checkpoints must lie where all of its machines reach them. Received: no --storage-path, on "
-            f"a cluster of {machines} {'machine' if machines == 1 else 'machines'}{grows}. Name a bucket, as in "
+            f"a cluster of {counted(machines, 'machine')}{grows}. Name a bucket, as in "
             "--storage-path s3://BUCKET/PATH, or a folder that all machines share."
         )
 
