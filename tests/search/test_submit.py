@@ -131,16 +131,9 @@ def test_what_a_refused_or_failed_later_attempt_leaves_is_what_the_cluster_has(c
     )
     assert overwritten.returncode == 4, overwritten.stderr
     assert overwritten.stdout == ""
+    assert "/no/such/folder" in overwritten.stderr, "the search's own message comes through"
+    assert "It goes on with the same command and --name a" in overwritten.stderr
     assert not (here / "report.html").exists()
-
-
-@pytest.mark.ray
-def test_the_exit_code_is_the_searchs_own_and_its_message_comes_through(cluster: Somewhere) -> None:
-    ended = cluster.submit(*asked(cluster, "--name", "b", *ONE_TRIAL, "--data-dir", "/no/such/folder"))
-    assert ended.returncode == 4
-    assert "/no/such/folder" in ended.stderr
-    assert ended.stdout == ""
-    assert "It goes on with the same command and --name b" in ended.stderr
 
 
 @pytest.mark.ray
@@ -189,13 +182,6 @@ def test_without_the_right_token_it_says_where_it_belongs(
     assert ended.stderr.startswith("error: The cluster's token must be in ~/.ray/auth_token or RAY_AUTH_TOKEN.")
     assert received in ended.stderr
     assert "ray get-auth-token --generate" in ended.stderr
-
-
-@pytest.mark.ray
-def test_a_search_that_the_cluster_does_not_know_cannot_be_followed(cluster: Somewhere) -> None:
-    ended = cluster.submit(*asked(cluster, "--follow", "nobody"))
-    assert ended.returncode == 2
-    assert "Received: nobody; the cluster knows" in ended.stderr
 
 
 def test_an_address_where_nothing_answers_is_told(tmp_path: Path) -> None:
