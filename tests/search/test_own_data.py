@@ -112,12 +112,6 @@ def test_searches_of_other_seeds_share_their_split_unless_asked_for_another(
     assert splits[0] == splits[1] == splits[2] != splits[3]
 
 
-def test_two_sets_of_images_are_one_too_many(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--data", "mine.npz", "--data-dir", "folder"]) == 2
-    told = "--data-dir must be left out with --data, which names all images. Received: folder."
-    assert told in capsys.readouterr().err
-
-
 def test_the_space_of_other_images_has_points_that_fit_and_limits_of_the_same_share() -> None:
     for side, channels in ((10, 1), (20, 3), (64, 3)):
         task = replace(FASHION_MNIST, image_shape=(side, side, channels), class_names=NAMES)

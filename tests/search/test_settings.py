@@ -61,6 +61,7 @@ from search.command.settings_files import as_toml, read_file, read_run
         ),
         ({"storage": "study.db"}, r"--storage must be sqlite:///FILE or .*Received: study.db."),
         ({"local": True, "address": "auto"}, r"--address must be left out with --local"),
+        ({"data": "mine.npz", "data_dir": "folder"}, r"--data-dir must be left out with --data, .*Received: folder."),
     ],
 )
 def test_a_value_that_breaks_its_rule_is_refused(values: dict[str, Any], message: str) -> None:
