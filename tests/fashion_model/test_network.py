@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from fashion_model.config import REFERENCE, ConfigError, TrainConfig
 from fashion_model.network import Network, network_of
@@ -125,31 +123,3 @@ def test_whether_a_network_fits_depends_on_the_shorter_side(side: int, fits: boo
         else:
             with pytest.raises(ConfigError, match=r"vanishes in block 2 of 2\. Received: images of "):
                 network_of(REFERENCE, task)
-
-
-@settings(max_examples=60, derandomize=True, deadline=None, database=None)
-@given(
-    blocks=st.integers(1, 4),
-    convs=st.integers(1, 3),
-    filters=st.integers(1, 512),
-    growth=st.floats(0.5, 4.0),
-    kernel=st.integers(1, 7),
-    residual=st.booleans(),
-)
-def test_every_network_with_same_padding_keeps_a_pixel_and_costs_something(
-    blocks: int, convs: int, filters: int, growth: float, kernel: int, residual: bool
-) -> None:
-    config = TrainConfig(
-        conv_blocks=blocks,
-        convs_per_block=convs,
-        base_filters=filters,
-        filter_growth=growth,
-        kernel_size=kernel,
-        residual=residual,
-        padding="same",
-    )
-    network = network_of(config, FASHION_MNIST)
-    shapes = convolutions(network)
-    assert len(shapes) >= blocks * convs
-    assert all(pixels >= 1 and outputs >= 1 for pixels, _, _, outputs in shapes)
-    assert network.multiply_adds > 0 < network.parameters

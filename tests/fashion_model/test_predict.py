@@ -69,17 +69,6 @@ def test_each_image_gets_its_class_and_probability(
     assert np.mean(told == labels) > 0.9
 
 
-def test_without_best_json_a_class_is_its_number(
-    run_dir: Path, tiny_splits: TrainingSplits, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "a").mkdir()
-    model, image = tmp_path / "a" / "copy.keras", tmp_path / "image.png"
-    model.write_bytes((run_dir / "models" / "best.keras").read_bytes())
-    Image.fromarray(tiny_splits.validation.images[0]).save(image)
-    assert main([str(model), str(image)]) == 0
-    assert capsys.readouterr().out.split("\t")[1] == str(np.load(run_dir / "probabilities.npy")[0].argmax())
-
-
 def test_a_model_in_the_root_folder_has_one_place_for_names_and_not_two() -> None:
     assert predict._class_names(Path("/best.keras"), 3) == ["0", "1", "2"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from fashion_model.config import REFERENCE, ConfigError
 from fashion_model.data import own_file
 from fashion_model.data.own_file import OwnFile
-from fashion_model.data.splits import DataError, load_training
-from fashion_model.network import network_of
+from fashion_model.data.splits import DataError
 from fashion_model.task import Task
 
 from .own_files import arrays, refusal, written
@@ -34,13 +31,6 @@ def test_a_file_becomes_a_task_with_its_shape_classes_and_hash(tmp_path: Path) -
     assert np.array_equal(test.images, arrays()["x_test"])
     assert test.labels.tolist() == arrays()["y_test"].tolist()
     assert training.labels.dtype == np.uint8
-
-
-def test_one_in_six_of_each_class_is_held_out(tmp_path: Path) -> None:
-    splits = load_training(OwnFile.open(written(tmp_path)), seed=0)
-    assert np.bincount(splits.train.labels).tolist() == [20] * 7
-    assert np.bincount(splits.validation.labels).tolist() == [4] * 7
-    assert load_training(OwnFile.open(written(tmp_path)), seed=1).sha256 != splits.sha256
 
 
 def test_without_names_the_classes_have_their_numbers(tmp_path: Path) -> None:
@@ -167,13 +157,6 @@ def test_a_file_that_changes_after_it_was_checked_is_refused_when_it_is_read(tmp
             DataError, match=r"must stay as it was, SHA-256 \w{64}\. Received: \w{64}\. Put the file back"
         ):
             read()
-
-
-def test_the_least_size_is_the_least_that_the_reference_fits(tmp_path: Path) -> None:
-    task = OwnFile.open(written(tmp_path)).task
-    assert network_of(REFERENCE, replace(task, image_shape=(10, 10, 3))).parameters
-    with pytest.raises(ConfigError, match=r"must keep at least one pixel"):
-        network_of(REFERENCE, replace(task, image_shape=(9, 10, 3)))
 
 
 def test_more_than_the_machine_has_memory_for_is_refused_before_it_is_unpacked(
