@@ -20,7 +20,6 @@ REAL = local_source(None)
 needs_data = pytest.mark.skipif(REAL is None, reason="needs the real data set in Keras's cache or Debian's package")
 
 DAMAGED = "train-labels-idx1-ubyte"
-OTHER_LABELS = next(name for name in FASHION_MNIST.files if "labels" in name and name != DAMAGED)
 
 
 def real_file(name: str) -> Path:
@@ -80,35 +79,15 @@ def replace_by_a_page(path: Path) -> str:
     return "Expected: a readable gzip file.\n  Received: Not a gzipped file"
 
 
-def _replace_content(path: Path, content: bytes) -> str:
+def flip_a_bit(path: Path) -> str:
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[40_000] ^= 1
     path.write_bytes(gzip.compress(content, compresslevel=1))
     received = f"{hashlib.sha256(content).hexdigest()} ({len(content):,} bytes)"
     return f"Expected: SHA-256 {FASHION_MNIST.files[DAMAGED]} once decompressed.\n  Received: {received}."
 
 
-def flip_a_bit(path: Path) -> str:
-    content = bytearray(gzip.decompress(path.read_bytes()))
-    content[40_000] ^= 1
-    return _replace_content(path, bytes(content))
-
-
-def leave_out_the_last_label(path: Path) -> str:
-    return _replace_content(path, gzip.decompress(path.read_bytes())[:-1])
-
-
-def swap_for_another_file(path: Path) -> str:
-    return _replace_content(path, gzip.decompress(real_file(OTHER_LABELS).read_bytes()))
-
-
-DAMAGES = [
-    remove,
-    cut_short,
-    break_stream,
-    replace_by_a_page,
-    flip_a_bit,
-    leave_out_the_last_label,
-    swap_for_another_file,
-]
+DAMAGES = [remove, cut_short, break_stream, replace_by_a_page, flip_a_bit]
 
 
 @needs_data
@@ -127,12 +106,9 @@ def test_a_damaged_file_is_refused_with_what_was_expected_received_and_every_way
 
 
 @needs_data
-@pytest.mark.parametrize("damage", [remove, flip_a_bit])
-def test_the_command_then_returns_4_with_nothing_on_stdout(
-    folder: Path, damage: Callable[[Path], str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_then_returns_4_with_nothing_on_stdout(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / f"{DAMAGED}.gz"
-    wrong = damage(path)
+    wrong = remove(path)
     assert main(["--data-dir", str(folder)]) == 4
     out, err = capsys.readouterr()
     assert out == ""
@@ -158,11 +134,6 @@ def test_whole_files_pass_whether_or_not_they_are_compressed(folder: Path) -> No
     (folder / DAMAGED).write_bytes(compressed)
     assert PublishedFiles(folder, "test").read(DAMAGED) == compressed
     assert hashlib.sha256(compressed).hexdigest() == FASHION_MNIST.files[DAMAGED]
-
-
-def test_the_ways_out_name_debians_package_and_a_folder_of_ones_own() -> None:
-    assert "apt-get install dataset-fashion-mnist" in OTHER_WAYS
-    assert "the four .gz files of Fashion-MNIST into a folder and name it: --data-dir DIR" in OTHER_WAYS
 
 
 def test_the_folder_asked_for_comes_before_every_other(places: dict[str, Path], tmp_path: Path) -> None:
@@ -192,13 +163,6 @@ def test_keras_cache_is_under_keras_home_else_in_the_home_folder(
     for unset in ("delete", "empty"):
         monkeypatch.delenv("KERAS_HOME") if unset == "delete" else monkeypatch.setenv("KERAS_HOME", "")
         assert keras_cache_dir() == tmp_path / "home" / ".keras" / "datasets" / "fashion-mnist"
-
-
-def test_a_folder_that_does_not_exist_returns_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--data-dir", str(tmp_path / "nowhere")]) == 4
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert f"{tmp_path / 'nowhere'}/{next(iter(FASHION_MNIST.files))}.gz must be" in err
 
 
 def test_with_no_place_and_no_network_the_command_says_every_way_to_get_the_data(
