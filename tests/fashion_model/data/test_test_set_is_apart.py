@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -42,14 +43,19 @@ def statement_name(node: ast.stmt) -> str:
     return "import" if isinstance(node, ast.Import | ast.ImportFrom) else type(node).__name__
 
 
-def places(found: Callable[[str], bool]) -> set[Place]:
-    """The files and their top-level statements in which such a name or string stands."""
-    return {
-        (path.relative_to(ROOT).as_posix(), statement_name(node))
+@cache
+def statements() -> list[tuple[Place, set[str]]]:
+    """The top-level statements of all files, each with the names and strings in it."""
+    return [
+        ((path.relative_to(ROOT).as_posix(), statement_name(node)), set(names_in(node)))
         for path in SOURCES
         for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if any(found(name) for name in names_in(node))
-    }
+    ]
+
+
+def places(found: Callable[[str], bool]) -> set[Place]:
+    """The files and their top-level statements in which such a name or string stands."""
+    return {place for place, names in statements() if any(map(found, names))}
 
 
 def names_within(file: str, of_class: str, wanted: str) -> set[str]:
