@@ -1,10 +1,6 @@
 """An epoch shows each image once, in an order and with changes that (seed, epoch, image) alone decide."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +15,8 @@ from fashion_model.training.data import TrainingData
 from fashion_model.training.devices import Device
 from fashion_model.training.epoch import batch_of
 
-ROOT = Path(__file__).resolve().parents[3]
+from ...processes import python
+
 COUNT = 100  # not a multiple of the batch size
 SMALL = TrainConfig(batch_size=32)
 
@@ -131,25 +128,22 @@ def test_smoothed_labels_take_from_the_truth_what_they_give_to_all(noise: Split)
 
 
 def test_a_flip_mirrors_about_half_of_the_images_left_to_right(noise: Split) -> None:
-    mirrored = flips(*augmented(noise, "flip"))
-    assert 35 <= mirrored.sum() <= 65
+    assert 35 <= flips(*augmented(noise, "flip")).sum() <= 65
+
+
+def mirrored(split: Split, kind: str, epoch: int) -> dict[bytes, bool]:
+    """Of each image, whether the epoch mirrors it."""
+    plain, changed = augmented(split, kind, epoch)
+    return {image.tobytes(): bool(flip) for image, flip in zip(plain, flips(plain, changed), strict=True)}
 
 
 def test_each_epoch_draws_its_own_flips(noise: Split) -> None:
-    def mirrored(epoch: int) -> dict[bytes, bool]:
-        plain, changed = augmented(noise, "flip", epoch)
-        return {image.tobytes(): bool(flip) for image, flip in zip(plain, flips(plain, changed), strict=True)}
-
-    first, second = mirrored(1), mirrored(2)
+    first, second = (mirrored(noise, "flip", epoch) for epoch in (1, 2))
     assert 30 <= sum(first[image] != second[image] for image in first) <= 70
 
 
 def test_an_alternating_flip_shows_each_image_both_ways_in_any_two_epochs(noise: Split) -> None:
-    def mirrored(epoch: int) -> dict[bytes, bool]:
-        plain, changed = augmented(noise, "alternating_flip", epoch)
-        return {image.tobytes(): bool(flip) for image, flip in zip(plain, flips(plain, changed), strict=True)}
-
-    epochs = [mirrored(epoch) for epoch in (1, 2, 3)]
+    epochs = [mirrored(noise, "alternating_flip", epoch) for epoch in (1, 2, 3)]
     assert 35 <= sum(epochs[0].values()) <= 65
     assert epochs[1] == {image: not flip for image, flip in epochs[0].items()}
     assert epochs[2] == epochs[0]
@@ -250,22 +244,15 @@ def test_threads_can_be_pinned_only_before_the_first_operation() -> None:
         "print(threads.get_intra_op_parallelism_threads(), threads.get_inter_op_parallelism_threads());"
         "use_threads(2)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = python("-c", code)
     assert done.stdout == "1 1\n"
     assert done.returncode == 1
     assert "RuntimeError: Intra op parallelism cannot be modified after initialization" in done.stderr
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("set_by_user", "is_on"), [({}, True), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, False)])
-def test_trainings_use_onednn_unless_the_user_says_otherwise(set_by_user: dict[str, str], is_on: bool) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
-    done = subprocess.run(
-        [sys.executable, "-c", "import fashion_model.training.training"],
-        cwd=ROOT,
-        env=environment | {"TF_CPP_MIN_LOG_LEVEL": "0"} | set_by_user,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ("oneDNN custom operations are on" in done.stderr) == is_on
+def test_trainings_use_onednn_unless_the_user_says_otherwise() -> None:
+    code = "import os; os.environ.pop('TF_ENABLE_ONEDNN_OPTS', None); import fashion_model.training.training"
+    assert "oneDNN custom operations are on" in python("-c", code, TF_CPP_MIN_LOG_LEVEL="0").stderr
+    code = "import os, fashion_model; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    assert python("-c", code, TF_ENABLE_ONEDNN_OPTS="0").stdout == "0\n"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from fashion_model.training.devices import limit_mib, total_mib
+
+from ...processes import python
 
 LIMITED = """
 import tensorflow as tf
@@ -59,5 +59,5 @@ def test_a_quarter_of_a_gpu_is_all_that_tensorflow_takes() -> None:
     """In a process of its own: TensorFlow takes a limit before its first operation only."""
     if total_mib() is None:
         pytest.skip("needs a GPU that nvidia-smi knows")
-    done = subprocess.run([sys.executable, "-c", LIMITED], capture_output=True, text=True, check=False)
+    done = python("-c", LIMITED)
     assert done.returncode == 0, done.stderr

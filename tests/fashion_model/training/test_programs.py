@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +13,7 @@ from fashion_model.data.splits import Split
 from fashion_model.training.epoch import same_program
 from fashion_model.training.training import Budget, Training
 
-ROOT = Path(__file__).resolve().parents[3]
+from ...processes import python
 
 # Trains by way of XLA on a CPU. Prints how many programs XLA had compiled after the first training, after 4 more seeds
 # of it, and after 10 more trainings that differ in scalars; and the losses of one seed, first and last.
@@ -73,10 +70,7 @@ def test_only_the_first_epoch_of_a_shape_spends_time_on_its_program(tiny_split: 
 
 @pytest.mark.slow
 def test_seeds_compile_once_and_trials_that_differ_in_scalars_at_most_twice(tmp_path: Path) -> None:
-    environment = os.environ | {"XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text"}
-    done = subprocess.run(
-        [sys.executable, "-c", COMPILED, str(tmp_path)], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    done = python("-c", COMPILED, tmp_path, XLA_FLAGS=f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     first, seeds, scalars = told["counts"]

@@ -178,7 +178,7 @@ def test_without_validation_its_fields_are_none(again: Trained) -> None:
     assert history(again.result, "validation") == [(None, None)] * 4
 
 
-def test_the_documented_loss_metric_and_optimizer_are_compiled(tiny_split: Split) -> None:
+def test_the_documented_loss_metric_and_optimizer_are_compiled() -> None:
     compiled = Learner(REFERENCE, FASHION_MNIST).model.get_compile_config()
     assert compiled["loss"] == "sparse_categorical_crossentropy"
     (metric,) = compiled["metrics"]  # what Keras makes of "accuracy"; see _accuracy
@@ -292,9 +292,8 @@ def test_a_certain_error_costs_a_finite_loss(tiny_config: TrainConfig, tiny_spli
 
 @pytest.mark.slow
 @pytest.mark.skipif(local_source(None) is None, reason="needs the real data set in Keras's cache or Debian's package")
-def test_the_reference_repeats_itself_on_real_images() -> None:
+def test_the_reference_learns_from_real_images() -> None:
+    """From 1,000 of them, in two epochs."""
     splits = load_training(find_source(), seed=0, size=1200)
-    first, again = (run(REFERENCE, splits, Budget(epochs=2, seed=1)) for _ in range(2))
-    assert equal(first.weights, again.weights)
-    assert history(first.result) == history(again.result)
-    assert history(first.result)[-1][2] > 0.6  # train accuracy after two epochs of 1,000 images
+    _, result = train(REFERENCE, splits.train, None, Budget(epochs=2, seed=1))
+    assert result.epochs[-1].train_accuracy > 0.6
