@@ -87,6 +87,7 @@ def test_ssh_is_not_open_to_everybody(bootstrapped: dict[str, Any], aws: Any) ->
 
 def test_every_node_has_the_role_of_its_kind_and_ray_makes_none(bootstrapped: dict[str, Any]) -> None:
     roles = {name: kind["node_config"]["IamInstanceProfile"]["Name"] for name, kind in node_types(bootstrapped).items()}
+    # a trial's code may not start machines
     assert roles == {"head.cpu": "search-head", SPOT: "search-worker", ON_DEMAND: "search-worker"}
     assert bootstrapped["head_node"] == {}
 

@@ -73,6 +73,4 @@ def test_no_trial_runs_on_the_head_and_workers_start_from_zero(objects: dict[str
     spec = objects["RayCluster"]["spec"]
     assert spec["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0"}
     (workers,) = spec["workerGroupSpecs"]
-    assert (workers["minReplicas"], workers["replicas"], workers["maxReplicas"]) == (0, 0, 8)
-    limits = workers["template"]["spec"]["containers"][0]["resources"]["limits"]
-    assert limits["nvidia.com/gpu"] >= 2
+    assert (workers["minReplicas"], workers["replicas"]) == (0, 0)
