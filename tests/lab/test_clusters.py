@@ -98,7 +98,6 @@ class Story:
     detached: tuple[int, str] = (0, "")
     api_answers: list[str] = field(default_factory=list)
     ended: subprocess.CompletedProcess[str] | None = None
-    unshared: subprocess.CompletedProcess[str] | None = None
     head_alone: list[str] = field(default_factory=list)
     taken_down: subprocess.CompletedProcess[str] | None = None
     after: list[str] = field(default_factory=list)
@@ -122,17 +121,8 @@ def _happen(told: Story) -> None:
     lab, clock = told.lab, told.clock
     set_up(lab)
     cluster = ("--cluster", str(write(lab, "lab.yaml", cloud_file(lab))))
-    search = (
-        *cluster,
-        "--name",
-        "lab",
-        "--trials",
-        str(TRIALS),
-        *SIZE,
-        *EACH,
-        "--storage-path",
-        "/mnt/shared/checkpoints",
-    )
+    where = (*cluster, "--name", "lab", "--storage-path", "/mnt/shared/checkpoints")
+    search = (*where, "--trials", str(TRIALS), *SIZE, *EACH)
     clock.mark(f"laptop, head and {WORKERS} hosts for workers are on")
 
     first = Submit(lab, search, "first.log")
@@ -153,9 +143,6 @@ def _happen(told: Story) -> None:
 
     told.ended = submit(lab, *search)
     clock.mark("the same command again has seen the end and fetched the report")
-    alone = ("--name", "alone", "--trials", "1", "--storage-path", "/root/of-each-node-its-own")
-    told.unshared = submit(lab, *cluster, *alone, *SIZE, *EACH)
-    clock.mark("a search without shared storage has ended")
     wait_until(lambda: machines(lab) == ["head"], 200.0, "no worker is left", lambda: str(machines(lab)))
     told.head_alone = machines(lab)
     clock.mark("scaled to zero")
@@ -212,12 +199,6 @@ def test_the_report_is_on_the_laptop(story: Story) -> None:
 
 def test_the_jobs_api_answers_401_without_403_with_a_wrong_and_200_with_the_token(story: Story) -> None:
     assert story.api_answers == ["401", "403", "200"]
-
-
-def test_a_storage_path_that_is_not_shared_is_told_with_the_searchs_own_exit_code(story: Story) -> None:
-    assert story.unshared is not None
-    assert story.unshared.returncode == 4
-    assert "--storage-path" in story.unshared.stderr
 
 
 def test_idle_workers_are_given_back_and_the_head_after_down(story: Story) -> None:
