@@ -27,29 +27,31 @@ def _values(config: TrainConfig) -> tuple[float, ...]:
     return tuple(float(last - 0.2 / epoch + 0.2 / EPOCHS) for epoch in range(1, EPOCHS + 1))
 
 
-def test_the_forest_knows_curves_that_it_has_not_seen() -> None:
-    curves = made_up()
-    unseen = Forest(curves).unseen[:, -1]
-    truth = np.array([curve.values[-1] for curve in curves])
-    assert np.corrcoef(unseen, truth)[0, 1] > 0.9
-    good = Forest(curves).curve(replace(REFERENCE, learning_rate=0.009, batch_norm=True))
+@pytest.fixture(scope="module")
+def forest() -> Forest:
+    return Forest(made_up())
+
+
+def test_the_forest_knows_curves_that_it_has_not_seen(forest: Forest) -> None:
+    truth = np.array([curve.values[-1] for curve in made_up()])
+    assert np.corrcoef(forest.unseen[:, -1], truth)[0, 1] > 0.9
+    good = forest.curve(replace(REFERENCE, learning_rate=0.009, batch_norm=True))
     assert good[-1] == pytest.approx(0.939, abs=0.005)
 
 
-def test_a_search_finds_more_with_more_epochs_and_the_same_again_with_its_seed() -> None:
-    forest = Forest(made_up())
-
+def test_a_search_finds_more_with_more_epochs_and_the_same_again_with_its_seed(forest: Forest) -> None:
     def chosen(seed: int) -> tuple[float, ...]:
         return Search(forest, Setting("tpe", "none"), [], seed).chosen((10, 100, 300))
 
-    first, second, third = np.mean([chosen(seed) for seed in range(5)], axis=0)
+    found = [chosen(seed) for seed in range(5)]
+    first, second, third = np.mean(found, axis=0)
     assert first < second < third
-    assert chosen(3) == chosen(3)
+    assert chosen(3) == found[3]
 
 
-def test_a_known_point_is_first_and_is_never_stopped() -> None:
+def test_a_known_point_is_first_and_is_never_stopped(forest: Forest) -> None:
     good = TrainConfig(learning_rate=0.01, batch_norm=True)
-    search = Search(Forest(made_up()), Setting("random", "halving", has_portfolio=True), [good.differences()], 0)
+    search = Search(forest, Setting("random", "halving", has_portfolio=True), [good.differences()], 0)
     assert search.chosen((20,)) == pytest.approx((_values(good)[-1],), abs=0.01)
 
 
