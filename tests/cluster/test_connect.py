@@ -25,9 +25,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 CONNECT = """
-import sys
 from cluster.connect import connected
-with connected(sys.argv[1] or None) as size:
+with connected(None) as size:
     import ray
     print(size.cpus, size.gpus, size.nodes, ray.get_gpu_ids(), ray.get_runtime_context().gcs_address)
 """
@@ -51,23 +50,14 @@ with connected("auto"):
 """
 
 
-def test_a_local_cluster_has_this_machines_cores_and_ends_with_the_body() -> None:
-    import ray
-
-    with connected("local") as size:
-        assert (size.cpus, size.nodes) == (float(usable_cores()), 1)
-        assert ray.is_initialized()
-    assert not ray.is_initialized()
-
-
 def test_the_address_of_a_running_cluster_is_used() -> None:
+    """One that is given: every test with tests/search/machines.py."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 3, "num_gpus": 2})
     try:
-        for arguments, environment in (([cluster.address], {}), ([""], {"RAY_ADDRESS": cluster.address})):
-            told = python("-c", CONNECT, *arguments, **environment)
-            assert told.stdout.splitlines()[-1:] == [f"3.0 2.0 1 [] {cluster.address}"], told.stderr
+        told = python("-c", CONNECT, RAY_ADDRESS=cluster.address)
+        assert told.stdout.splitlines()[-1:] == [f"3.0 2.0 1 [] {cluster.address}"], told.stderr
     finally:
         cluster.shutdown()
         del cluster
@@ -117,7 +107,9 @@ def test_a_ray_that_does_not_start_is_a_clear_error(error: Exception, monkeypatc
         connected("local").__enter__()
 
 
-def test_switches_that_ray_no_longer_knows_are_missed_by_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ray_of_our_own_has_this_machines_cores_and_misses_no_switch_that_it_no_longer_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import ray
 
     known = (*UNDOCUMENTED_SWITCHES, PRELOAD)
@@ -125,6 +117,8 @@ def test_switches_that_ray_no_longer_knows_are_missed_by_nothing(monkeypatch: py
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("cluster.connect.UNDOCUMENTED_SWITCHES", {"RAY_no_such_switch": "1"})
     monkeypatch.setattr("cluster.connect.PRELOAD", "RAY_no_such_switch_either")
-    with connected("local", preload=["json"]):
+    with connected("local", preload=["json"]) as size:
+        assert (size.cpus, size.nodes) == (float(usable_cores()), 1)
         assert not set(known) & set(os.environ)
         assert ray.get(ray.remote(lambda: 1).remote()) == 1
+    assert not ray.is_initialized(), "it ends with the body"
