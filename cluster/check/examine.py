@@ -63,7 +63,7 @@ class Examination:
     to_fill_in: tuple[Finding, ...]
 
 
-def examine(path: Path, rules: Sequence[Rule] = RULES) -> Examination:
+def examine(path: Path) -> Examination:
     """Every finding of the rules, in the order of the file's lines; what an alias repeats is found once.
 
     Raises:
@@ -71,7 +71,7 @@ def examine(path: Path, rules: Sequence[Rule] = RULES) -> Examination:
     """
     file = read(path)
     every: dict[tuple[Path, int, str, str], Finding] = {}
-    for each in (finding for rule in rules for finding in rule(file)):
+    for each in (finding for rule in RULES for finding in rule(file)):
         every.setdefault((each.place.document.path, each.place.line(), each.rule, each.received), each)
     found = [every[key] for key in sorted(every, key=lambda key: key[:2])]
     faults = tuple(finding for finding in found if not finding.to_fill_in)

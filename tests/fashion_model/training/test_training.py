@@ -86,8 +86,8 @@ def again(with_another_seed: Trained, busy_config: TrainConfig, tiny_splits: Tra
     return Trained(model, result, [], model.get_weights())
 
 
-def history(result: TrainResult, part: str = "") -> list[tuple[Any, ...]]:
-    """Each epoch's numbers without its times; of one `part`, train or validation, or of all."""
+def history(result: TrainResult, part: str) -> list[tuple[Any, ...]]:
+    """Each epoch's numbers without its times, of one `part`: train or validation."""
     names = [name for field in fields(EpochResult) if (name := field.name).startswith(part) and "seconds" not in name]
     return [tuple(getattr(epoch, name) for name in names) for epoch in result.epochs]
 
