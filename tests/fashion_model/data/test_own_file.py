@@ -68,8 +68,6 @@ def labels(count: int = 168, **at: int) -> npt.NDArray[np.int64]:
 HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
     "float images": ({"x_train": np.ones((168, 20, 24, 3))}, r"x_train as uint8, .*Received: float64\. Convert"),
     "NaN in images": ({"x_test": np.full((42, 20, 24, 3), np.nan)}, r"x_test as uint8, .*Received: float64"),
-    "signed images": ({"x_train": np.ones((168, 20, 24, 3), np.int8)}, r"x_train as uint8, .*Received: int8"),
-    "wide images": ({"x_train": np.ones((168, 20, 24, 3), np.uint16)}, r"x_train as uint8, .*Received: uint16"),
     "no axis of images": ({"x_train": np.ones((20, 24), np.uint8)}, r"\(n, height, width\).*Received: \(20, 24\)"),
     "five axes": ({"x_train": np.ones((168, 20, 24, 3, 1), np.uint8)}, r"\(n, height, width\).*Received: \(168, 20, 2"),
     "channels first": (
@@ -77,11 +75,6 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
         r"channels up to 4\)\. Received: \(168, 3, 20",
     ),
     "no image": ({"x_train": np.ones((0, 20, 24, 3), np.uint8), "y_train": labels(0)}, r"Received: \(0, 20, 24, 3\)"),
-    "no pixel": ({"x_train": np.ones((168, 0, 24, 3), np.uint8)}, r"Received: \(168, 0, 24, 3\)"),
-    "one image to train on": (
-        {"x_train": np.ones((1, 20, 24, 3), np.uint8), "y_train": np.zeros(1, int)},
-        r"must have from 2 to 255 classes\. Received: 1\.",
-    ),
     "images of two shapes": (
         {"x_test": np.ones((42, 24, 20, 3), np.uint8)},
         r"images of one shape\. Received: \(20, 24, 3\) and, to test on, \(24, 20, 3\)",
@@ -90,14 +83,11 @@ HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
         {"y_train": labels(167)},
         r"shape \(168,\), one for each image of x_train\. Received: i",
     ),
-    "labels with two axes": ({"y_test": labels(42)[:, None]}, r"one for each image of x_test\. .* \(42, 1\)"),
     "one-hot labels": ({"y_train": np.eye(7, dtype=int)[labels()]}, r"one for each image .* \(168, 7\)"),
     "float labels": ({"y_train": labels().astype(float)}, r"y_train as whole numbers .*Received: float64"),
     "NaN in labels": ({"y_test": np.full(42, np.nan)}, r"y_test as whole numbers .*Received: float64"),
-    "text labels": ({"y_train": np.array(["cat"] * 168)}, r"y_train as whole numbers .*Received: <U3"),
     "negative labels": ({"y_train": labels(at3=-1)}, r"labels from 0 to 6 in y_train\. Received: -1 to 6"),
     "test labels out of range": ({"y_test": labels(42, at3=7)}, r"labels from 0 to 6 in y_test\. Received: 0 to 7"),
-    "test labels far out": ({"y_test": labels(42, at3=2**62)}, r"labels from 0 to 6 in y_test\. Received: 0 to 46"),
     "a class missing in training": (
         {"y_train": np.where(labels() == 3, 2, labels())},
         r"each of the 7 classes in y_train\. Received: no image of class 3\. Add",
