@@ -50,12 +50,11 @@ def server(answer: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("variable", ["RAY_TMPDIR", "TMPDIR"])
-@pytest.mark.parametrize("length", [60, 100, 300])
 def test_a_path_too_long_for_a_socket_is_told_at_once_with_its_remedy(
-    variable: str, length: int, monkeypatch: pytest.MonkeyPatch
+    variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
-    monkeypatch.setenv(variable, "/tmp/" + "x" * length)  # noqa: S108 - nothing is made there
+    monkeypatch.setenv(variable, "/tmp/" + "x" * 60)  # noqa: S108 - nothing is made there
     with pytest.raises(
         ConnectError, match=r"at most \d+ bytes\. Received: \d+, in /tmp/x+, .* Set RAY_TMPDIR to a sho"
     ):
