@@ -21,14 +21,11 @@ def train(
     validation: Split | None,
     budget: Budget,
     on_epoch: Callable[[EpochResult], None] = lambda result: None,
-    save: Callable[[int, bytes], None] | None = None,
 ) -> tuple[keras.Model, TrainResult]:
-    """The model and its record. `on_epoch` is called after each epoch, then `save` with its state, but for the last."""
+    """The model and its record. `on_epoch` is called after each epoch."""
     training = Training(config, split, budget)
     for epoch in training.run(validation):
         on_epoch(epoch)
-        if save is not None and epoch.epoch < budget.epochs:
-            save(epoch.epoch, training.state())
     return training.model, training.result
 
 
