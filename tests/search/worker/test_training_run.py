@@ -57,24 +57,6 @@ def newest(store: CheckpointStore, lineage: int = 0) -> Path:
     return sorted((Path(store.root) / store.folder / trial_key(lineage)).glob("*.state"))[-1]
 
 
-def test_a_trial_reports_each_epoch_and_the_same_seed_the_same_values(images: Images, tmp_path: Path) -> None:
-    stores = [CheckpointStore(str(tmp_path / name)) for name in "ab"]
-    first, second = (list(epochs_of(start(SMALL, store), images)) for store in stores)
-    assert [epoch for epoch, _ in first] == [1, 2]
-    assert all(0.0 <= accuracy <= 1.0 for _, accuracy in first)
-    assert second == first
-
-
-@pytest.mark.slow
-def test_the_seed_is_that_of_the_first_attempt(images: Images, tmp_path: Path) -> None:
-    def first_epoch(number: int, lineage: int, folder: str) -> tuple[int, float]:
-        assignment = PLAN.assignment(Candidate(number, lineage, SMALL))
-        return next(epochs_of(TrainingRun(assignment, CheckpointStore(str(tmp_path / folder))), images))
-
-    assert first_epoch(3, 3, "a") == first_epoch(8, 3, "b")
-    assert first_epoch(8, 8, "c") != first_epoch(8, 3, "d")
-
-
 @pytest.mark.slow
 def test_a_trial_that_is_started_again_tells_the_earlier_epochs_first_and_ends_as_if_it_had_not_been_torn(
     images: Images, tiny_config: TrainConfig, tmp_path: Path
