@@ -35,11 +35,6 @@ def test_a_machine_may_be_lost_more_often_than_a_worker_may_die() -> None:
     assert (RETRIES[Cause.ORPHANED], RETRIES[Cause.ABORTED], RETRIES[Cause.NODE_LOST]) == (3, 10, 10)
 
 
-@pytest.mark.parametrize(("cause", "limit"), [(cause, limit) for cause, limit in RETRIES.items() if limit is not None])
-def test_the_limit_is_the_number_of_times_that_it_is_started_again(cause: Cause, limit: int) -> None:
-    assert [may_retry(cause, times) for times in (limit, limit + 1)] == [True, False]
-
-
 def test_an_interruption_is_never_the_last() -> None:
     assert may_retry(Cause.INTERRUPTED, 10_000)
 
