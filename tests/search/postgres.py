@@ -60,8 +60,6 @@ class Server:
         """Stop it: its connections are closed, what was committed is kept. Nothing happens if it does not run."""
         if self._process is None:
             return
-        if self._process.poll() is None:
-            self.resume()
         self._process.send_signal(signal.SIGINT)  # "fast": does not wait for clients to leave
         try:
             self._process.wait(_PATIENCE_SECONDS)
@@ -69,22 +67,6 @@ class Server:
             self._process.kill()
             self._process.wait()
         self._process = None
-
-    def pause(self) -> None:
-        """Freeze it: connections stay open and new ones are begun, but nothing is answered until `resume`."""
-        self._signal_all(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let a frozen server go on where it was."""
-        self._signal_all(signal.SIGCONT)
-
-    def _signal_all(self, number: signal.Signals) -> None:
-        """Signal the server, then the processes that serve its connections: each is in a session of its own."""
-        assert self._process is not None, "the server does not run"
-        self._process.send_signal(number)
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
-        for child in children.split():
-            os.kill(int(child), number)
 
     def _wait_until_ready(self) -> None:
         assert self._process is not None
@@ -110,7 +92,7 @@ def server() -> Iterator[str]:
 
 @contextmanager
 def stoppable_server() -> Iterator[Server]:
-    """A running server of one's own, to `stop`, `start`, `pause` and `resume`."""
+    """A running server of one's own, to `stop` and `start`."""
     _skip_unless_installed()
     password = secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="postgres-") as name:
