@@ -15,7 +15,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fashion_model.config import REFERENCE, TrainConfig
 from search.command.settings import PrunerName
-from search.study.attempts import DRAW
 from search.study.in_memory import InMemoryStudy
 from search.study.open_study import StudySpec, open_study
 from search.study.samplers import WINDOWS, Strategy
@@ -100,19 +99,6 @@ def test_what_tpe_sees_is_the_same_when_the_study_is_opened_again(many: list[Fro
 def test_of_250_trials_tpe_takes_as_many_for_good_as_of_all() -> None:
     assert default_gamma(WINDOWS["tpe"]) == 25
     assert default_gamma(10**6) == 25
-
-
-def test_a_refused_point_is_no_trial_and_its_number_is_the_next_ones() -> None:
-    made, refused = in_memory(50, []), 0
-    for number in range(30):
-        try:
-            trial, _ = made.draw({})
-        except RefusedPoint:
-            refused += 1
-        else:
-            assert (trial.number, trial.user_attrs.get(DRAW, trial.number)) == (number - refused, number)
-        assert len(made.trials()) == number + 1 - refused
-    assert refused > 3
 
 
 def test_a_study_that_is_opened_again_has_every_trial_at_its_draw_and_goes_on_after_them() -> None:

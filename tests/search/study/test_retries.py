@@ -10,7 +10,6 @@ from optuna.trial import TrialState
 
 from fashion_model.config import REFERENCE
 from reports.records import TrialRecord
-from search.command.settings import SamplerName
 from search.study.attempts import END, Attempt
 from search.study.open_study import StudySpec, open_study
 from search.study.study import SearchStudy
@@ -194,19 +193,6 @@ def test_an_end_without_its_state_is_that_end_when_the_study_is_opened(
     assert again.waiting() == len(again.lost())
     assert [again.ask().lineage for _ in range(2)] == ([0, 2] if again.lost() else [1, 2])
     assert open_study(spec, Watcher()).records() == study.records()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["random", "tpe", "qmc", "cmaes"])
-def test_a_sampler_does_not_repeat_its_first_draws_when_the_study_is_opened_again(
-    sampler: SamplerName, spec: StudySpec, run_trial: RunTrial
-) -> None:
-    for _ in range(4):
-        study = open_study(replace(spec, sampler=sampler, pruner="none"), Watcher())
-        for _ in range(3):
-            run_trial(study, [0.5])
-        study.close()
-    assert len({record.config for record in study.records()}) == 12
 
 
 @on_every_database
