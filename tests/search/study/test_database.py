@@ -142,14 +142,6 @@ def test_a_database_that_cannot_be_opened_is_named_with_the_remedy(spec: StudySp
         open_study(replace(spec, database=missing), Watcher())
 
 
-def test_a_file_that_is_no_database_is_a_storage_error_and_stays(spec: StudySpec, tmp_path: Path) -> None:
-    path = tmp_path / "garbage.db"
-    path.write_bytes(b"this is no database" * 100)
-    with pytest.raises(StorageError, match=r"must be sound\. Received: .*: file is not a database"):
-        open_study(replace(spec, database=Database(sqlite_url(path))), Watcher())
-    assert path.read_bytes() == b"this is no database" * 100
-
-
 def test_a_study_on_a_disk_that_became_read_only_is_a_storage_error(
     spec: StudySpec, run_trial: RunTrial, small_disk: Path
 ) -> None:

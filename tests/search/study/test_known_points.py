@@ -102,4 +102,4 @@ def test_a_limit_makes_the_portfolio_narrower() -> None:
 def test_the_portfolio_is_left_out_where_its_curves_say_nothing(changes: dict[str, object], origins: set[str]) -> None:
     settings = Settings(name="s", **changes)  # type: ignore[arg-type]
     points = tuple(known_points(settings, Space.of(settings, FASHION_MNIST)))
-    assert {point.origin for point in points} == (origins if PORTFOLIO else origins - {"portfolio"})
+    assert {point.origin for point in points} == origins
