@@ -1,13 +1,16 @@
-"""A run whose stages train somewhere, and the trainer that they use."""
+"""A run whose stages train somewhere, the trainer that they use, and images without a file."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from fashion_model.data.splits import Split
+from fashion_model.task import FASHION_MNIST, Task
 from search.command.settings import Settings
 from search.command.terminal.progress import Progress
 from search.run_folder.folder import RunFolder
@@ -19,6 +22,22 @@ from search.stages.trainer import Trainer
 from ..somewhere import Somewhere
 
 TrainerAt = Callable[[Somewhere], Trainer]
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """A source of these images."""
+
+    training: Split
+    test: Split
+    kind: str = "memory"
+    task: Task = FASHION_MNIST
+
+    def read_training(self) -> Split:
+        return self.training
+
+    def read_test(self) -> Split:
+        return self.test
 
 
 @pytest.fixture

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fashion_model.config import REFERENCE, TrainConfig
-from fashion_model.data.published import PublishedFiles
-from fashion_model.data.splits import TrainingSplits
+from fashion_model.data.splits import Split, TrainingSplits
 from fashion_model.network import network_of
 from fashion_model.task import FASHION_MNIST
 from reports.records import FinalistScore, TrialRecord, Winner, load_record
@@ -26,7 +24,7 @@ from search.worker.faults import Cause, Fault, SearchBroken
 from search.worker.seeds import Stream, derive
 
 from ..somewhere import STARTED, Somewhere, result
-from .conftest import TrainerAt
+from .conftest import InMemory, TrainerAt
 
 BEST = Finalist(3, 0.9, replace(REFERENCE, dense_units=64))
 SEEDS = tuple(derive(5, Stream.FINAL, index) for index in range(2))
@@ -40,8 +38,10 @@ class Failing(Somewhere):
 
 
 @pytest.fixture
-def data(real_data: str, tiny_splits: TrainingSplits) -> Data:
-    return Data(PublishedFiles(Path(real_data), "--data-dir"), tiny_splits)
+def data(tiny_splits: TrainingSplits) -> Data:
+    """The tiny images, and forty to test on."""
+    test = Split(tiny_splits.train.images[:40], tiny_splits.train.labels[:40])
+    return Data(InMemory(tiny_splits.together(), test), tiny_splits)
 
 
 def test_both_models_are_trained_on_the_same_seeds_and_every_model_is_kept(
@@ -56,7 +56,7 @@ def test_both_models_are_trained_on_the_same_seeds_and_every_model_is_kept(
         for name, config in (("reference", REFERENCE), ("best", BEST.config))
     ]
     assert place.images is not None
-    assert (len(place.images.train), len(place.images.held_out)) == (260, 10_000)
+    assert (len(place.images.train), len(place.images.held_out)) == (260, 40)
     assert [(final.model, final.train.seed, final.model_file) for final in run.finals] == [
         ("reference", SEEDS[0], "models/reference-1.keras"),
         ("reference", SEEDS[1], "models/reference-2.keras"),
@@ -68,7 +68,7 @@ def test_both_models_are_trained_on_the_same_seeds_and_every_model_is_kept(
         assert (final.work.started, final.work.ended()) == (STARTED, "2026-01-01T00:01:30.750+00:00")
         assert hashlib.sha256((run.folder.path / final.model_file).read_bytes()).hexdigest() == final.model_sha256
         assert final.takes_pixels
-    assert found.images.shape == (10_000, 28, 28)
+    assert found.images.shape == (40, 28, 28)
 
 
 @pytest.mark.parametrize("config", [BEST.config, REFERENCE], ids=["another network", "the reference"])
