@@ -134,11 +134,6 @@ def test_a_close_race_has_more_seeds_and_no_more_than_the_most(
     assert again.asked == [], "a resumed race trains nothing again"
 
 
-def test_a_race_ends_when_the_order_is_clear(run: Run, trainer_at: TrainerAt, tiny_splits: TrainingSplits) -> None:
-    clear = Scoring(trial_3=(0.90, 0.902), trial_8=(0.91, 0.912))
-    assert [len(s.seeds) for s in rescore(run, trainer_at(clear), FINALISTS, tiny_splits)] == [2, 2]
-
-
 def test_a_finalist_alone_is_trained_once(run: Run, trainer_at: TrainerAt, tiny_splits: TrainingSplits) -> None:
     alone = Scoring(trial_3=(0.90, 0.92))
     (score,) = rescore(run, trainer_at(alone), FINALISTS[:1], tiny_splits)
