@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fashion_model.config import REFERENCE, TrainConfig
-from fashion_model.data.splits import Split, TrainingSplits
-from search.places.in_process import InProcess
+from fashion_model.config import REFERENCE
+from fashion_model.data.splits import Split
 from search.places.place import Place
 from search.run_folder.kept_trainings import KeptTrainings
 from search.stages.trainer import Trainer, outside_the_study
@@ -27,8 +26,8 @@ from ..somewhere import Somewhere, result
 DATA = "validation of split ab"
 
 
-def training(seed: int, config: TrainConfig = REFERENCE, epochs: int = 1) -> Assignment:
-    return outside_the_study(f"trial {seed}", config, epochs, seed, data=DATA, keep_model=True)
+def training(seed: int) -> Assignment:
+    return outside_the_study(f"trial {seed}", REFERENCE, 1, seed, data=DATA, keep_model=True)
 
 
 TRAININGS = [training(seed) for seed in range(3)]
@@ -157,19 +156,3 @@ def test_two_assignments_that_are_the_same_training_both_have_its_result(tmp_pat
     twins = [training(7), replace(training(7), label="trial 4")]
     assert all(equal(found, result(twins[0])) for found in run(tmp_path, Somewhere(), twins))
     assert all(equal(found, result(twins[0])) for found in run(tmp_path, Somewhere(dies_after=0), twins))
-
-
-@pytest.mark.slow
-def test_a_training_made_in_this_process_is_kept_with_its_model_and_not_made_again(
-    tiny_splits: TrainingSplits, tmp_path: Path
-) -> None:
-    store, kept = CheckpointStore(str(tmp_path)), KeptTrainings(tmp_path / "trainings")
-    asked = [training(7, replace(REFERENCE, base_filters=2, dense_units=4), epochs=2)]
-    images = Images(tiny_splits.train, tiny_splits.validation)
-    (made,) = Trainer(kept, lambda: InProcess(store), store).run(asked, lambda: images, lambda assignment: None)
-    (loaded,) = Trainer(kept, nowhere, store).run(asked, no_images, lambda assignment: None)
-    assert equal(loaded, made)
-    assert isinstance(loaded, FinishedTraining)
-    assert loaded.model.startswith(b"PK")
-    assert [epoch.epoch for epoch in loaded.train.epochs] == [1, 2]
-    assert store.of(asked[0].key).load() is None
