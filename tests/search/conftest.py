@@ -15,6 +15,7 @@ from fashion_model.data.published import local_source
 from reports.records import Counts, TrialRecord, Work
 from search.command.settings import Settings
 from search.study.open_study import FixedSettings, StudySpec, open_study
+from search.study.space import Space
 from search.study.storage.database import Database, sqlite_url
 from search.study.storage.lock import StudyLock
 from search.study.study import SearchStudy
@@ -27,15 +28,13 @@ WORK = Work(worker="host:1", started="2026-01-01T00:00:00+00:00", seconds=2.0, c
 
 
 # networks that are compiled in a second or two, where a test is not about the space
-NARROW = ("base_filters = 8", "convs_per_block = 1", "dense_units = 32", "optimizer = adam")
+NARROW = Space(lines=("base_filters = 8", "convs_per_block = 1", "dense_units = 32", "optimizer = adam"))
 
 
 @cache  # drawing the ranges takes as long as most tests
-def fixed_settings(
-    *, epochs: int, seed: int = 0, split_sha256: str = "ab", space: tuple[str, ...] = ()
-) -> FixedSettings:
+def fixed_settings(*, epochs: int, seed: int = 0, split_sha256: str = "ab") -> FixedSettings:
     """The settings that a study of a search fixes."""
-    return FixedSettings.of(Settings(name="s", epochs=epochs, seed=seed, space=space), split_sha256)
+    return FixedSettings.of(Settings(name="s", epochs=epochs, seed=seed), split_sha256)
 
 
 def study_in(folder: Path, database: Database | None = None, *, epochs: int = 9, **changes: Any) -> StudySpec:

@@ -21,7 +21,7 @@ from search.study.open_study import open_study
 from search.worker.assignment import TrialPlan
 from search.worker.checkpoints import CheckpointStore
 
-from ...conftest import NARROW, Watcher, fixed_settings, study_in
+from ...conftest import NARROW, Watcher, study_in
 from ...faulty import Fault, FaultySplits, begun, epochs_of, number_of
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(600)]
@@ -67,8 +67,7 @@ def cluster() -> Iterator[ClusterSize]:
 @pytest.fixture(scope="module")
 def searched(cluster: ClusterSize, tiny_splits: TrainingSplits, tmp_path_factory: pytest.TempPathFactory) -> Searched:
     folder = tmp_path_factory.mktemp("faults")
-    fixed = fixed_settings(epochs=PLAN.epochs, space=NARROW)
-    spec, watcher = study_in(folder, fixed=fixed, pruner="none"), Watcher()
+    spec, watcher = study_in(folder, epochs=PLAN.epochs, space=NARROW, pruner="none"), Watcher()
     study = open_study(spec, watcher)
     place = OnRay(TrialResources(cpus=1.0, gpus=0.0), 2, CheckpointStore(str(folder / "checkpoints")))
     # a worker's output comes to the driver's stderr, which the command sends to log.txt

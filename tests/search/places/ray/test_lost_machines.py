@@ -46,7 +46,8 @@ def test_trials_of_a_machine_that_is_lost_go_on_from_their_checkpoints_on_anothe
     # every trial waits before its second epoch, so that the machine is lost in the middle of one
     splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("sleep", nth=None, epoch=2, times=1, size=8.0),))
     watcher = Acts(2, [swap])
-    study = open_study(replace(spec, fixed=fixed_settings(epochs=PLAN.epochs, space=NARROW), pruner="none"), watcher)
+    mine = replace(spec, fixed=fixed_settings(epochs=PLAN.epochs), space=NARROW, pruner="none")
+    study = open_study(mine, watcher)
     OnRay(EACH, 2, store).run_trials(study, splits, PLAN)
     assert [record.status for record in study.records()] == ["COMPLETE"] * 3
     assert [record.reason for record in watcher.again] == ["its machine was lost"]
@@ -69,7 +70,7 @@ def test_a_search_without_machines_ends_after_its_patience_and_goes_on_when_ther
     nodes = [add_machine(machines)]
     splits = FaultySplits(tiny_splits, tmp_path, (faulty.Fault("sleep", nth=1, epoch=2, times=1, size=8.0),))
     watcher = Acts(4, [lambda: machines.remove_node(nodes[0], allow_graceful=False)])
-    mine = replace(spec, fixed=fixed_settings(epochs=PLAN.epochs, space=NARROW), pruner="none")
+    mine = replace(spec, fixed=fixed_settings(epochs=PLAN.epochs), space=NARROW, pruner="none")
     study = open_study(mine, watcher)
     message = r"A trial must get its worker within 40 s. Received: none, for 1 waiting"
     with monkeypatch.context() as patch:

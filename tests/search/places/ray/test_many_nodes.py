@@ -60,7 +60,7 @@ def place(capacity: Capacity, each: TrialResources, store: CheckpointStore, **ot
 
 
 def study_of(spec: StudySpec, epochs: int) -> StudySpec:
-    return replace(spec, fixed=fixed_settings(epochs=epochs, space=NARROW), pruner="none")
+    return replace(spec, fixed=fixed_settings(epochs=epochs), space=NARROW, pruner="none")
 
 
 @pytest.mark.parametrize(("share", "at_once"), [(1.0, 16), (0.5, 32)])
