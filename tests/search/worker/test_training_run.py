@@ -25,10 +25,16 @@ from search.worker.checkpoints import CheckpointStore, StoredCheckpoints
 from search.worker.faults import Cause, Fault, TrialFailed
 from search.worker.training_run import FinishedTraining, Images, TrainingRun, train_to_the_end
 
-from ..conftest import Watcher, fixed_settings
+from ..conftest import NARROW, Watcher, fixed_settings
 
 SMALL = replace(REFERENCE, base_filters=2, dense_units=4)
 PLAN = TrialPlan(trials=1, epochs=2, seed=1)
+
+
+@pytest.fixture
+def spec(spec: StudySpec) -> StudySpec:
+    """A study of narrow networks: no test here is about the space."""
+    return replace(spec, space=NARROW)
 
 
 @pytest.fixture
