@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from fashion_model.data.published import local_source
@@ -43,6 +44,11 @@ def study_in(folder: Path, database: Database | None = None, *, epochs: int = 9,
     lock, fixed = StudyLock(database, "s"), fixed_settings(epochs=epochs)
     spec = StudySpec(name="s", database=database, folder=folder, lock=lock, fixed=fixed, sampler="random")
     return replace(spec, **changes)
+
+
+def in_optuna(spec: StudySpec) -> optuna.Study:
+    """The study as Optuna's own reader finds it."""
+    return optuna.load_study(study_name=spec.name, storage=spec.database.url)
 
 
 @dataclass

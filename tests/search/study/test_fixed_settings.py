@@ -12,7 +12,7 @@ import pytest
 from search.command.settings import Settings, SettingsError
 from search.study.open_study import FixedSettings, StudySpec, open_study
 from search.study.study import SearchStudy
-from tests.search.conftest import Watcher, fixed_settings, on_every_database
+from tests.search.conftest import Watcher, fixed_settings, in_optuna, on_every_database
 
 OURS = fixed_settings(epochs=9)
 OTHERS: dict[str, tuple[FixedSettings, list[str]]] = {
@@ -54,7 +54,7 @@ OTHERS: dict[str, tuple[FixedSettings, list[str]]] = {
 def test_the_terms_are_stored_with_the_study_and_come_back_without_a_difference(
     spec: StudySpec, study: SearchStudy
 ) -> None:
-    stored = optuna.load_study(study_name="s", storage=spec.database.url).user_attrs["terms"]
+    stored = in_optuna(spec).user_attrs["terms"]
     assert stored == json.loads(json.dumps(asdict(OURS)))
     assert OURS.differences(stored) == ()
     assert open_study(spec, Watcher(), exists=True).ask().number == 0
@@ -76,7 +76,7 @@ def test_other_terms_are_refused_with_exactly_the_lines_that_differ_and_the_stud
     assert first == "All trials of a study must have the same settings. Received for study s:"
     assert differing == [f"  {line}" for line in lines]
     assert last == "Go on with the study's own settings, or start another with --name."
-    (trial,) = optuna.load_study(study_name="s", storage=spec.database.url).trials
+    (trial,) = in_optuna(spec).trials
     assert (trial.number, trial.state.name) == (number, "RUNNING")
 
 
@@ -85,7 +85,7 @@ def test_a_study_of_somebody_elses_is_refused_with_every_term(spec: StudySpec) -
     foreign.add_trial(optuna.create_trial(value=1.0))
     with pytest.raises(SettingsError, match=r"epochs: not there in the study, 9 now"):
         open_study(spec, Watcher())
-    assert "terms" not in optuna.load_study(study_name="s", storage=spec.database.url).user_attrs
+    assert "terms" not in in_optuna(spec).user_attrs
 
 
 @pytest.mark.parametrize(

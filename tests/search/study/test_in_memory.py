@@ -19,7 +19,7 @@ from search.study.in_memory import InMemoryStudy
 from search.study.open_study import StudySpec, open_study
 from search.study.samplers import WINDOWS, Strategy
 from search.study.space import RefusedPoint, Space
-from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
+from tests.search.conftest import WORK, RunTrial, Watcher, in_optuna, on_every_database
 
 # Wide networks cost more than a trial may
 REFUSES = Space(lines=["base_filters = 16 to 128, step 16"])
@@ -209,7 +209,7 @@ def test_the_study_in_memory_is_the_study_in_the_database(spec: StudySpec, run_t
     for index in range(15):
         run_trial(study, [0.9 - index / 50] * 9)
     study.report(study.ask().number, 1, 0.5)
-    rows = optuna.load_study(study_name=spec.name, storage=spec.database.url).trials
+    rows = in_optuna(spec).trials
     for here, there in zip(study._memory.trials(), rows, strict=True):
         assert (here.number, here.state, here.values) == (there.number, there.state, there.values)
         assert (here.params, here.distributions) == (there.params, there.distributions)

@@ -7,7 +7,6 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import optuna
 import pytest
 
 from search.study.attempts import Attempt
@@ -15,7 +14,7 @@ from search.study.open_study import StudySpec, open_study
 from search.study.storage.database import Database, sqlite_url
 from search.study.study import SearchStudy
 from tests.processes import child, said
-from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
+from tests.search.conftest import WORK, RunTrial, Watcher, in_optuna, on_every_database
 
 # argv: the database, the folder, what to do, and before which write to be killed (from 1; 0: at the end)
 DRIVER = """
@@ -115,7 +114,7 @@ def _require_whole(study: SearchStudy, spec: StudySpec) -> None:
     lineages = sorted(study.ask().lineage for _ in range(3))
     assert study.left(5) == 0
     assert study.waiting() == 0
-    trials = optuna.load_study(study_name="s", storage=spec.database.url).trials
+    trials = in_optuna(spec).trials
     refused = {trial.number for trial in trials if "refused" in trial.user_attrs}
     firsts = sorted({Attempt.of(trial).lineage for trial in trials} - refused)
     assert lineages == firsts[2:]  # two of the five have their result

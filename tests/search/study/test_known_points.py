@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import optuna
 import pytest
 
 from fashion_model.config import REFERENCE, TrainConfig
@@ -17,7 +16,7 @@ from search.study.portfolio import PORTFOLIO, known_points
 from search.study.space import LIMITS, Space
 from search.study.study import KnownPoint
 from search.worker.faults import Cause, Fault
-from tests.search.conftest import WORK, Watcher
+from tests.search.conftest import WORK, Watcher, in_optuna
 
 OUTSIDE = TrainConfig(pooling="average", kernel_size=5)
 GOOD = TrainConfig(conv_blocks=3, padding="same", batch_norm=True, optimizer="adamw", weight_decay=1e-3)
@@ -63,7 +62,7 @@ def test_a_configuration_outside_of_the_space_has_no_parameters_in_the_study(spe
     study = open_study(replace(spec, known=KNOWN), Watcher())
     for _ in range(3):
         study.ask()
-    trials = optuna.load_study(study_name="s", storage=spec.database.url).trials
+    trials = in_optuna(spec).trials
     assert [bool(trial.params) for trial in trials] == [True, False, True]
 
 

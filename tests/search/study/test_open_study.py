@@ -13,7 +13,7 @@ from search.command.settings import PRUNERS, SAMPLERS, PrunerName, SamplerName
 from search.study.open_study import StudySpec, open_study
 from search.study.storage.database import Database, sqlite_url
 from search.worker.faults import StorageError
-from tests.search.conftest import RunTrial, Watcher, fixed_settings, on_every_database
+from tests.search.conftest import RunTrial, Watcher, fixed_settings, in_optuna, on_every_database
 
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="Optuna's GP sampler needs torch: the extra `gp`")
 SAMPLER_PARAMETERS = [pytest.param(name, marks=needs_torch if name == "gp" else ()) for name in SAMPLERS]
@@ -70,7 +70,7 @@ def test_a_study_that_must_be_there_is_opened_and_one_that_is_not_there_is_refus
 def test_a_driver_that_died_before_it_stored_the_terms_left_an_empty_study_that_is_begun(spec: StudySpec) -> None:
     optuna.create_study(study_name=spec.name, storage=spec.database.url, direction="maximize")
     assert open_study(spec, Watcher()).ask().number == 0
-    assert optuna.load_study(study_name=spec.name, storage=spec.database.url).user_attrs["terms"]["epochs"] == 9
+    assert in_optuna(spec).user_attrs["terms"]["epochs"] == 9
 
 
 @on_every_database

@@ -14,7 +14,7 @@ from search.study.attempts import END, Attempt
 from search.study.open_study import StudySpec, open_study
 from search.study.study import SearchStudy
 from search.worker.faults import RETRIES, Cause, Fault
-from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
+from tests.search.conftest import WORK, RunTrial, Watcher, in_optuna, on_every_database
 
 LIMITED = [cause for cause, limit in RETRIES.items() if limit is not None]
 
@@ -117,7 +117,7 @@ def test_a_shorter_attempt_does_not_shorten_what_was_passed(spec: StudySpec) -> 
             study.report(number, epoch, 0.5)
         study.fail(number, Fault(Cause.NODE_LOST))
     number = study.ask().number
-    stored = optuna.load_study(study_name="s", storage=spec.database.url).trials[number]
+    stored = in_optuna(spec).trials[number]
     assert Attempt.of(stored) == Attempt(retry_of=1, lineage=0, attempt=3, passed_epochs=3, faults={"NODE_LOST": 2})
 
 
@@ -163,7 +163,7 @@ def test_an_end_without_its_state_is_that_end_when_the_study_is_opened(
     with monkeypatch.context() as patch:
         patch.setattr(optuna.storages.RDBStorage, "set_trial_state_values", lambda *_: True)
         study.fail(number, fault, WORK) if fault else study.finish(number, WORK, pruned=False)
-    (half,) = optuna.load_study(study_name="s", storage=spec.database.url).trials
+    (half,) = in_optuna(spec).trials
     assert (half.state, END in half.user_attrs) == (TrialState.RUNNING, True)
     again = open_study(spec, watcher)
     assert (again.records(), again.lost()) == (study.records(), study.lost())

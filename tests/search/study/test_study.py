@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import optuna
 import pytest
 
 from fashion_model.config import REFERENCE
@@ -12,15 +11,10 @@ from search.study.open_study import StudySpec, open_study
 from search.study.space import Space
 from search.study.study import SearchStudy
 from search.worker.faults import Cause, Fault, SearchBroken
-from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
+from tests.search.conftest import WORK, RunTrial, Watcher, in_optuna, on_every_database
 
 RAISED = Fault(Cause.RAISED, "ValueError: no")
 pytestmark = on_every_database
-
-
-def stored_trials(spec: StudySpec) -> list[optuna.trial.FrozenTrial]:
-    """What Optuna's own reader finds."""
-    return optuna.load_study(study_name=spec.name, storage=spec.database.url).trials
 
 
 def test_the_reference_is_trial_0_and_is_asked_for_once(study: SearchStudy, run_trial: RunTrial) -> None:
@@ -73,9 +67,9 @@ def test_a_refused_point_is_no_trial_and_leaves_no_gap(spec: StudySpec) -> None:
     wide = Space(lines=["base_filters = 16 to 128, step 16"])
     study = open_study(replace(spec, space=wide), Watcher())
     assert [study.ask().number for _ in range(20)] == list(range(20))
-    draws = [trial.user_attrs.get("draw", trial.number) for trial in stored_trials(spec)]
+    draws = [trial.user_attrs.get("draw", trial.number) for trial in in_optuna(spec).trials]
     assert max(draws) > 19, "some points were refused"
-    assert [trial.number for trial in stored_trials(spec)] == list(range(20))
+    assert [trial.number for trial in in_optuna(spec).trials] == list(range(20))
     assert study.counts.running == 20
 
 
@@ -115,13 +109,13 @@ def test_a_trial_that_somebody_else_has_enqueued_is_no_result_and_is_left_waitin
     spec: StudySpec, run_trial: RunTrial
 ) -> None:
     run_trial(open_study(spec, Watcher()), [0.5])
-    optuna.load_study(study_name=spec.name, storage=spec.database.url).enqueue_trial({"conv_blocks": 3})
+    in_optuna(spec).enqueue_trial({"conv_blocks": 3})
     study = open_study(spec, Watcher())
     assert (study.counts.ended(), study.left(3)) == (1, 2)
     assert run_trial(study, [0.6]) == 2
     for found in (study, open_study(spec, Watcher())):
         assert [(record.number, record.value) for record in found.records()] == [(0, 0.5), (2, 0.6)]
-    assert stored_trials(spec)[1].state.name == "WAITING"
+    assert in_optuna(spec).trials[1].state.name == "WAITING"
 
 
 def test_of_two_equal_values_the_earlier_is_the_best(study: SearchStudy, run_trial: RunTrial) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import optuna
 import pytest
 
 from fashion_model.config import REFERENCE
@@ -15,7 +14,7 @@ from search.command.settings import SamplerName, Settings, SettingsError
 from search.study.open_study import FixedSettings, StudySpec, open_study
 from search.study.warm_start import EarlierTrial
 from search.worker.faults import Cause, Fault
-from tests.search.conftest import WORK, Watcher, on_every_database
+from tests.search.conftest import WORK, Watcher, in_optuna, on_every_database
 
 
 @pytest.fixture
@@ -36,16 +35,12 @@ def run(spec: StudySpec, values: list[float], *, exists: bool = False) -> None:
     study.close()
 
 
-def stored(spec: StudySpec) -> optuna.Study:
-    return optuna.load_study(study_name="s", storage=spec.database.url)
-
-
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])
 def test_the_front_is_that_of_optuna_also_after_a_resume(two: StudySpec, sampler: SamplerName) -> None:
     two = replace(two, sampler=sampler)
     run(two, [0.5 + 0.37 * number % 0.4 for number in range(12)])
     run(two, [0.5 + 0.31 * number % 0.4 for number in range(8)], exists=True)
-    study = stored(two)
+    study = in_optuna(two)
     records = open_study(two, Watcher(), exists=True).records()
     points = points_of(records, FASHION_MNIST)
     assert len(points) == 20
@@ -64,7 +59,7 @@ def test_trials_that_failed_or_are_of_earlier_runs_hold_both_values(two: StudySp
     study.finish(1, WORK, pruned=False)
     study.fail(2, Fault(Cause.NON_FINITE))
     study.close()
-    assert [trial.values for trial in stored(two).trials] == [[0.1, cost], [0.6, cost], None]
+    assert [trial.values for trial in in_optuna(two).trials] == [[0.1, cost], [0.6, cost], None]
     again = open_study(two, Watcher(), exists=True)
     assert (again.counts.best_value, again.counts.ended()) == (0.6, 2)
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import optuna
 import pytest
 
 from fashion_model.config import REFERENCE
 from search.study.open_study import StudySpec, open_study
 from search.study.storage.overview import opened, overview, read_study
 from search.study.warm_start import EarlierTrial
-from tests.search.conftest import WORK, Watcher, on_every_database
+from tests.search.conftest import WORK, Watcher, in_optuna, on_every_database
 
 SGD = replace(REFERENCE, optimizer="sgd", learning_rate=0.1, momentum=0.9, weight_decay=1e-3)
 
@@ -82,4 +81,4 @@ def test_one_outside_of_the_space_is_refused(spec: StudySpec) -> None:
     outside = replace(EARLIER[0], config=replace(REFERENCE, kernel_size=5))
     with pytest.raises(ValueError, match=r"must be a point of the space. Received: TrainConfig"):
         open_study(replace(spec, earlier=(outside,)), Watcher())
-    assert optuna.load_study(study_name="s", storage=spec.database.url).trials == []
+    assert in_optuna(spec).trials == []

@@ -17,7 +17,7 @@ from search.study.open_study import StudySpec, open_study
 from search.study.storage.durable import Durable
 from search.study.study import SearchStudy
 from search.worker.faults import StudyBusy
-from tests.search.conftest import WORK, RunTrial, Watcher, on_every_database
+from tests.search.conftest import WORK, RunTrial, Watcher, in_optuna, on_every_database
 
 pytestmark = on_every_database
 
@@ -156,7 +156,7 @@ def test_an_ask_whose_answer_was_lost_makes_one_row(spec: StudySpec, monkeypatch
     lost = lose_the_first_answer(monkeypatch, tries_again=False)
     assert [study.ask().number for _ in range(3)] == [0, 1, 2]
     assert len(lost) == 1
-    assert [trial.number for trial in read(spec)] == [0, 1, 2]
+    assert [trial.number for trial in in_optuna(spec).trials] == [0, 1, 2]
 
 
 def test_of_a_row_that_optuna_adds_twice_only_one_is_a_trial(
@@ -168,7 +168,7 @@ def test_of_a_row_that_optuna_adds_twice_only_one_is_a_trial(
         run_trial(study, [value] * 9)
     under_way = study.ask().number
     assert [record.number for record in study.records()] == [0, 2]
-    assert [trial.state.name for trial in read(spec)] == ["COMPLETE", "FAIL", "COMPLETE", "RUNNING"]
+    assert [trial.state.name for trial in in_optuna(spec).trials] == ["COMPLETE", "FAIL", "COMPLETE", "RUNNING"]
     again = open_study(spec, Watcher())
     assert (again.records(), again.orphans, again.waiting()) == (study.records(), 1, 1)
     assert again.ask().lineage == under_way
@@ -181,7 +181,7 @@ def test_a_row_that_is_there_twice_when_the_driver_dies_is_retried_once(
     lose_the_first_answer(monkeypatch, tries_again=True)
     monkeypatch.setattr(Durable, "_rows_after", lambda *_: [])
     study.ask()
-    assert [trial.state.name for trial in read(spec)] == ["RUNNING", "RUNNING"]
+    assert [trial.state.name for trial in in_optuna(spec).trials] == ["RUNNING", "RUNNING"]
     again = open_study(spec, Watcher())
     assert (again.orphans, again.waiting(), again.records()) == (1, 1, ())
     assert [again.ask().lineage for _ in range(2)] == [0, 3]
@@ -193,16 +193,12 @@ def test_a_trial_that_somebody_else_adds_under_a_search_ends_it_and_takes_no_res
 ) -> None:
     study = open_study(spec, Watcher())
     run_trial(study, [0.5])
-    optuna.load_study(study_name=spec.name, storage=spec.database.url).add_trial(create_trial(state=state))
+    in_optuna(spec).add_trial(create_trial(state=state))
     with pytest.raises(StudyBusy, match=r"^Only the search may add trials .* has another trial 1 than the search"):
         study.ask()
     study.close()
-    _, theirs, ours = read(spec)
+    _, theirs, ours = in_optuna(spec).trials
     assert (theirs.state, theirs.user_attrs, ours.state) == (state, {}, TrialState.RUNNING)
     again = open_study(spec, Watcher())
     assert ([record.value for record in again.records()], again.orphans) == ([0.5], 1)
-    assert (again.ask().lineage, read(spec)[1].state) == (ours.number, state)
-
-
-def read(spec: StudySpec) -> list[FrozenTrial]:
-    return optuna.load_study(study_name=spec.name, storage=spec.database.url).trials
+    assert (again.ask().lineage, in_optuna(spec).trials[1].state) == (ours.number, state)
