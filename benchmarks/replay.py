@@ -142,7 +142,7 @@ class Search:
     def _trial(self) -> Iterator[bool]:
         """A trial that trains an epoch for each step, and says True until it has ended."""
         is_known = bool(self._known)
-        trial, config = self._study.draw_at(self._known.pop(0), {}) if is_known else self._study.draw({})
+        trial, config = self._study.draw_at(self._known.pop(0), {}) if is_known else self._study.draw()
         curve = self._forest.curve(config)
         seen = curve + self._forest.errors[self._chance.integers(len(self._forest.errors))]
         for value in self._study.play(trial.number, seen.tolist(), may_stop=not is_known):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from fashion_model.config import REFERENCE
 from fashion_model.network import network_of
-from fashion_model.task import Task
 from reports.records import now
 from search.command.process.interrupt import TimeIsUp, time_limit
 from search.command.settings import counted
@@ -75,7 +74,7 @@ def _run_trials(run: Run, site: Callable[[], Site], study: SearchStudy, data: Da
         run.progress.stage("search", f"it already has {counted(before, 'trial')}")
         return
     run.cost.expect(played_trials(settings, run.task))
-    introduce(run, site(), data.source.task)
+    introduce(run, site())
     has = f", {before} of them done" if before else ""
     what = f"{counted(settings.trials, 'trial')}{has}, sampler {settings.sampler}, pruner {settings.pruner}"
     what += f", objective {settings.objective}" if settings.has_cost() else ""
@@ -89,9 +88,9 @@ def _run_trials(run: Run, site: Callable[[], Site], study: SearchStudy, data: Da
             run.progress.say(f"  the search ends after {ended}, so that the rest fits into the time budget")
 
 
-def introduce(run: Run, site: Site, task: Task) -> None:
+def introduce(run: Run, site: Site) -> None:
     """Say what a trial is, what it takes, and how many run at a time."""
-    cost = network_of(REFERENCE, task).multiply_adds
+    cost = network_of(REFERENCE, run.task).multiply_adds
     run.progress.stage("model", f"the reference: {cost:,} multiply-adds an image")
     gpus = f" and {counted(site.each.gpus, 'GPU')}" if site.each.gpus else ""
     each = f"{counted(site.each.cpus, 'CPU')}{gpus} each, up to {counted(run.plan.epochs, 'epoch')}"

@@ -69,7 +69,7 @@ class InMemoryStudy:
         self._draws[len(self._draws)] = self._count
         self._count += 1
 
-    def draw(self, attributes: Mapping[str, Any]) -> tuple[FrozenTrial, TrainConfig]:
+    def draw(self) -> tuple[FrozenTrial, TrainConfig]:
         """A new running trial at a point that the sampler draws.
 
         Raises:
@@ -83,7 +83,7 @@ class InMemoryStudy:
         except RefusedPoint:
             self._study.tell(trial, state=TrialState.FAIL)
             raise
-        return self._begun(trial, config, attributes), config
+        return self._begun(trial, config, {}), config
 
     def draw_at(
         self, config: TrainConfig, attributes: Mapping[str, Any], parameters: Mapping[str, Any] | None = None

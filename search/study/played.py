@@ -45,7 +45,7 @@ def played_trials(settings: Settings, task: Task) -> Iterator[PlayedTrial]:
     for number in range(min(settings.trials, _MOST)):
         with suppress(RefusedPoint):
             is_known = number < len(known)
-            trial, config = study.draw_at(known[number], {}) if is_known else study.draw({})
+            trial, config = study.draw_at(known[number], {}) if is_known else study.draw()
             value = chance.random() ** (_GOOD if 0 < number < len(known) else 1.0)
             played = list(study.play(trial.number, [value] * settings.epochs, may_stop=not is_known))
             yield PlayedTrial(config, len(played), played[-1], is_known)

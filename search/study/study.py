@@ -222,7 +222,7 @@ class SearchStudy:
             return self._memory.draw_at(point.config, {ORIGIN: point.origin})
         for _ in range(_MOST_REFUSALS):
             try:
-                return self._memory.draw({})
+                return self._memory.draw()
             except RefusedPoint as error:
                 refusal = error
         raise SearchBroken(

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from cluster.resources import ClusterSize, TrialResources
-from fashion_model.task import FASHION_MNIST
 from search.command.terminal.progress import Progress
 from search.places.place import Site
 from search.stages.run import Run
@@ -51,5 +50,5 @@ def test_more_at_a_time_than_fit_are_capped_with_a_word(run: Run, asked: int | N
     run.progress = Progress(lines, verbosity=0, live=False)
     run.settings = replace(run.settings, max_concurrent=asked)
     size = ClusterSize(2.0, 0.0, 1)
-    introduce(run, Site(Somewhere(), lambda: size, TrialResources(1.0, 0.0), 2, grows), FASHION_MNIST)
+    introduce(run, Site(Somewhere(), lambda: size, TrialResources(1.0, 0.0), 2, grows))
     assert lines.getvalue().splitlines()[-1] == f"3/6 trial   1 CPU each, up to 3 epochs, {told}"

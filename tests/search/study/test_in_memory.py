@@ -29,7 +29,7 @@ def begin(memory: InMemoryStudy) -> FrozenTrial:
     """A point that the space admits."""
     while True:
         try:
-            return memory.draw({})[0]
+            return memory.draw()[0]
         except RefusedPoint:
             pass
 
