@@ -145,12 +145,6 @@ def test_a_loss_that_is_no_number_fails_the_trial_with_the_epoch(images: Images,
     assert error.value.fault.cause is Cause.NON_FINITE
 
 
-def test_an_error_in_training_fails_the_trial_with_its_type_and_message(images: Images, store: CheckpointStore) -> None:
-    with pytest.raises(TrialFailed, match=r"^raised: [A-Z]\w+: \w+") as error:
-        list(epochs_of(start(SMALL, store), replace(images, train=none_of(images.train))))
-    assert error.value.fault.cause is Cause.RAISED
-
-
 def test_a_trial_without_images_to_validate_on_has_no_value(images: Images, store: CheckpointStore) -> None:
     run = start(SMALL, store)
     with pytest.raises(TrialFailed, match="no value: the trial has no validation images"):
