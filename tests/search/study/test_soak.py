@@ -5,11 +5,8 @@ pytest tests/search/study/test_soak.py     says what was there at each kill
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +20,7 @@ from ray.cluster_utils import Cluster
 
 from reports.records import load_outcome
 from search.study.attempts import Attempt, is_result
-from tests.search.command import SMALL, results, stored_trials
+from tests.search.command import Command, new, results, run, started, stored_trials
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 
@@ -43,15 +40,6 @@ def address() -> Iterator[str]:
         cluster.shutdown()
 
 
-def start(*arguments: str, folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "search.run", *arguments]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=folder, env=paths())
-
-
-def paths() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
-
-
 def moments() -> list[tuple[int, float]]:
     """When to kill: how many results there must be, and how many seconds later. From the first trial to the last few.
 
@@ -62,31 +50,26 @@ def moments() -> list[tuple[int, float]]:
     return list(zip(map(int, counts), random.uniform(0.0, LONGEST_WAIT_SECONDS, KILLS), strict=True))
 
 
-def kill_in_the_search(process: subprocess.Popen[str], count: int, wait_seconds: float) -> bool:
-    """SIGKILL the driver so long after it says that there are so many results. False if it ended before."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        told = re.match(r"4/6 search .* trials(?:, (\d+) of them done)?|  (\d+)/\d+ trial", line)
-        if told and int(told[1] or told[2] or 0) >= count:
-            break
-    deadline = time.monotonic() + wait_seconds
-    while time.monotonic() < deadline and process.poll() is None:
+def kill_in_the_search(command: Command, count: int, wait_seconds: float) -> None:
+    """SIGKILL the driver so long after it says that there are so many results."""
+    told = re.compile(r"4/6 search .* trials(?:, (\d+) of them done)?|  (\d+)/\d+ trial")
+    while not any(int(found[1] or found[2] or 0) >= count for found in map(told.match, list(command.lines)) if found):
+        assert command.process.poll() is None, command.said()
         time.sleep(0.05)
-    ended = process.poll() is not None
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    return not ended
+    time.sleep(wait_seconds)
+    assert command.process.poll() is None, "the search must not end before it is killed"
+    command.end(signal.SIGKILL)
 
 
 def test_ten_kills_of_the_driver_lose_no_trial_and_repeat_none(
     address: str, tmp_path: Path, real_data: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run_dir = tmp_path / "runs" / "soak"
-    where = ("--address", address)
-    process = start("--trials", str(TRIALS), "--name", "soak", "--data-dir", real_data, *SMALL, *where, folder=tmp_path)
+    run_dir, place = tmp_path / "soak", ["--address", address]
+    arguments = new(place, real_data, tmp_path, trials=TRIALS, name=run_dir.name)
     before: dict[int, tuple[Any, ...]] = {}
     for kill, (count, wait) in enumerate(moments(), start=1):
-        assert kill_in_the_search(process, count, wait), "the search must not end before it is killed"
+        with started(*arguments) as command:
+            kill_in_the_search(command, count, wait)
         every = stored_trials(run_dir)
         now = results(every)
         running = sum(trial.state is TrialState.RUNNING for trial in every)
@@ -96,13 +79,12 @@ def test_ten_kills_of_the_driver_lose_no_trial_and_repeat_none(
                 end="",
             )
         assert {number: now[number] for number in before} == before, "a result was lost, or has changed"
-        before = now
-        process = start("--resume", *where, folder=tmp_path)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
+        before, arguments = now, ["--resume", str(run_dir), "--no-progress", *place]
+    command = run(*arguments)
+    assert command.process.returncode == 0, command.said()
     every = stored_trials(run_dir)
     with capsys.disabled():
-        print(f"\nat the end: {len(results(every))} results of {len(every)} rows, exit code {process.returncode}")
+        print(f"\nat the end: {len(results(every))} results of {len(every)} rows, exit code 0")
     require_exactly(every, before, run_dir)
 
 
