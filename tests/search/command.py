@@ -45,10 +45,10 @@ class Command:
         for line in self.process.stderr:
             self.lines.append(line.rstrip("\n"))
 
-    def wait_for(self, text: str, *, times: int = 1) -> None:
-        """Wait until so many lines hold `text`."""
+    def wait_for(self, text: str) -> None:
+        """Wait until a line holds `text`."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while sum(text in line for line in list(self.lines)) < times:
+        while not any(text in line for line in list(self.lines)):
             assert self.process.poll() is None, f"ended with {self.process.returncode}: {self.said()}"
             assert time.monotonic() < deadline, f"no {text!r} in: {self.said()}"
             time.sleep(0.02)
