@@ -42,9 +42,9 @@ def test_the_difference_adds_image_and_seed_variance() -> None:
     per_image = np.array([0.0, 0.5, 1.0, 0.5])
     difference = accuracy_difference(reference, best)
     assert difference.estimate.value == pytest.approx(0.5)
-    assert difference.image_error**2 == pytest.approx(per_image.var(ddof=1) / 4)
-    assert difference.seed_error**2 == pytest.approx(np.var([0.5, 0.25], ddof=1) / 2 + np.var([0.75, 1.0], ddof=1) / 2)
     image, seeds = per_image.var(ddof=1) / 4, np.array([np.var([0.5, 0.25], ddof=1), np.var([0.75, 1.0], ddof=1)]) / 2
+    assert difference.image_error**2 == pytest.approx(image)
+    assert difference.seed_error**2 == pytest.approx(seeds.sum())
     freedom = seeds.sum() ** 2 / (seeds**2 / 1).sum()
     weighed = image * stats.t.ppf(0.975, 3) + seeds.sum() * stats.t.ppf(0.975, freedom)
     half = difference.estimate.high - difference.estimate.value
@@ -108,12 +108,6 @@ def test_a_difference_of_what_could_have_been_seen_is_seen_in_four_cases_of_five
     assert seen / 400 >= 0.8
 
 
-def test_one_seed_has_no_seed_variance() -> None:
-    correct = np.array([[True, False, True, True]])
-    assert accuracy_difference(correct, ~correct).seed_error == 0.0
-    assert mean_accuracy(correct).value == 0.75
-
-
 @pytest.mark.parametrize("images", [20, 10_000])
 def test_of_perfect_models_the_interval_reaches_as_far_as_wilsons_and_ends_at_1(images: int) -> None:
     right = np.ones((3, images), dtype=bool)
@@ -140,38 +134,13 @@ def test_the_permutation_test_compares_means_over_every_partition(reference: lis
     assert permutation_p(reference, best) == pytest.approx(sum(other >= gap - 1e-9 for other in gaps) / len(chosen))
 
 
-def test_a_permutation_test_needs_two_runs() -> None:
-    assert permutation_p([890], [930]) is None
-
-
-def test_the_probability_of_better_is_mann_and_whitneys_u_over_all_pairs() -> None:
-    reference, best = np.random.default_rng(1).integers(880, 900, (2, 7)).tolist()
-    u = stats.mannwhitneyu(best, reference).statistic
-    assert probability_better(reference, best) == pytest.approx(u / 49)
-
-
 def test_the_probability_of_better_counts_pairs_and_half_the_ties() -> None:
     assert probability_better([1, 2], [2, 3]) == pytest.approx((1 + 0.5 + 1 + 1) / 4)
     assert probability_better([5], [5]) == 0.5
 
 
-def test_holm_is_the_least_level_at_which_the_steps_reject() -> None:
-    p_values = np.random.default_rng(5).random(12) ** 4
-    order, found = np.argsort(p_values), np.ones(12)
-    for rank, index in enumerate(order):  # the definition: each step before this one rejects too
-        found[index] = min(1.0, max((12 - step) * p_values[order[step]] for step in range(rank + 1)))
-    assert holm(list(p_values)) == pytest.approx(found)
-
-
-def test_holm_multiplies_the_least_by_all_and_never_falls() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.9]) == pytest.approx((0.04, 0.09, 0.09, 0.9))
-
-
-def test_calibration_error_is_the_gap_of_confidence_and_accuracy() -> None:
-    scores = np.zeros((4, 10), dtype=np.float32)
-    scores[:, 0], scores[:, 1] = 0.75, 0.25
-    assert calibration_error(scores, np.array([0, 0, 0, 1], dtype=np.uint8)) == pytest.approx(0.0, abs=1e-6)
-    assert calibration_error(scores, np.array([1, 1, 1, 1], dtype=np.uint8)) == pytest.approx(0.75, abs=1e-6)
+def test_holm_multiplies_the_least_by_all_never_falls_and_ends_at_1() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.9, 0.6]) == pytest.approx((0.05, 0.12, 0.12, 1.0, 1.0))
 
 
 def test_calibration_error_is_the_sum_over_bins_counted_one_image_after_another() -> None:
