@@ -34,6 +34,12 @@ def trials(count: int, value: Callable[[float, float], float]) -> list[TrialReco
     ]  # fmt: skip
 
 
+@pytest.fixture
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For who does not look at the intervals: each sample of the bootstrap is a forest."""
+    monkeypatch.setattr("reports.sections.parameters.section._RESAMPLES", 2)
+
+
 def test_a_planted_influence_comes_first() -> None:
     found = setting_influence(trials(40, lambda rate, noise: 0.9 - 0.02 * abs(rate + 3) + 0.002 * noise))
     assert found is not None
@@ -50,6 +56,7 @@ def test_a_planted_influence_comes_first() -> None:
         )
 
 
+@pytest.mark.usefixtures("few_resamples")
 def test_the_influence_is_scikit_learns_permutation_importance() -> None:
     every = trials(60, lambda rate, noise: 0.9 - 0.02 * abs(rate + 3) + 0.002 * noise)
     found = setting_influence(every)
@@ -66,6 +73,7 @@ def test_the_influence_is_scikit_learns_permutation_importance() -> None:
     assert found.ranking[-1].mean < 0.1
 
 
+@pytest.mark.usefixtures("few_resamples")
 def test_stopped_trials_count_at_the_latest_epoch_that_twenty_share() -> None:
     every = trials(40, lambda rate, noise: 0.9 - 0.02 * abs(rate + 3) + 0.002 * noise)
     mixed = [
