@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -22,21 +22,17 @@ def predictions() -> Predictions:
         best=probabilities[::-1].copy(),
         grid_images=images[:1].repeat(25, axis=0),
         grid_labels=np.zeros(25, np.uint8),
+        equal_compute=probabilities[:1],
+        knee=probabilities[1:],
     )
 
 
-def test_the_predictions_of_equal_compute_come_back_equal(tmp_path: Path) -> None:
-    arrays = replace(predictions(), equal_compute=predictions().best)
-    save_predictions(arrays, tmp_path / "p.npz")
-    np.testing.assert_array_equal(load_predictions(tmp_path / "p.npz").equal_compute, arrays.equal_compute)
-
-
-def test_predictions_from_before_equal_compute_are_still_read(tmp_path: Path) -> None:
+def test_predictions_from_before_equal_compute_and_knee_are_still_read(tmp_path: Path) -> None:
     arrays = {each.name: getattr(predictions(), each.name) for each in fields(Predictions)}
-    del arrays["equal_compute"]
+    del arrays["equal_compute"], arrays["knee"]
     np.savez_compressed(tmp_path / "p.npz", **arrays)
     loaded = load_predictions(tmp_path / "p.npz")
-    assert len(loaded.equal_compute) == 0
+    assert len(loaded.equal_compute) == len(loaded.knee) == 0
     np.testing.assert_array_equal(loaded.best, predictions().best)
 
 
