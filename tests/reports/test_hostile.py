@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +15,11 @@ from fashion_model.task import Task
 from reports.numbers.wording import plural
 from reports.page import write_report
 from reports.records import TrialRecord
+from tests.processes import python
 from tests.reports.conftest import FinishedSearch, Plan, finish
 from tests.reports.parsed_page import Page
 from tests.reports.test_schema import faults
 
-ROOT = Path(__file__).parents[2]
 HOSTILE = "<b>&amp;{{ 7 * 7 }}\u202e שלום 👩🏽‍🔬 \udcff\x00|`*"
 
 
@@ -122,8 +120,8 @@ def test_many_trials_have_a_page_of_bounded_size_and_cost(
         "import sys, time; from pathlib import Path; from reports.page import write_report; "
         "write_report(Path(sys.argv[1])); print(time.process_time())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = python("-c", code, tmp_path)
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / "report.html").stat().st_size < bytes_allowed
+    assert (tmp_path / "report.json").stat().st_size < 250_000 + 1_200 * count
     assert float(done.stdout) < 3 * seconds_allowed

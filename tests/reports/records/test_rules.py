@@ -63,7 +63,7 @@ def test_an_outcome_that_breaks_a_rule_is_refused_by_it(
     (run_dir / "outcome.json").write_text(json.dumps(raw), encoding="utf-8")
     with pytest.raises(RecordError, match=message):
         write_report(run_dir)
-    assert not (run_dir / "report.html").exists()
+    assert {path.name for path in run_dir.iterdir()} == {"outcome.json", "predictions.npz"}
 
 
 def labels_of_12(arrays: Predictions) -> Predictions:
@@ -94,7 +94,7 @@ def test_predictions_that_break_a_rule_are_refused_by_it(
     run_dir = replace(search, predictions=broken(search.predictions)).write(tmp_path)
     with pytest.raises(RecordError, match=message):
         write_report(run_dir)
-    assert not (run_dir / "report.html").exists()
+    assert {path.name for path in run_dir.iterdir()} == {"outcome.json", "predictions.npz"}
 
 
 def test_predictions_of_a_network_that_diverged_are_read(search: FinishedSearch, tmp_path: Path) -> None:
