@@ -9,7 +9,7 @@ import textwrap
 import warnings
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import matplotlib
 from markupsafe import Markup
@@ -19,9 +19,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 
 from reports.layout.foreign import with_visible_controls
-
-if TYPE_CHECKING:  # it would load SciPy, and the page of a search under way has ten seconds
-    from reports.numbers.statistics import Estimate
+from reports.numbers.statistics import Estimate
 
 # Drawn in these colours, which are then replaced by the page's variables so that dark mode recolours the lines too.
 INK: Final = "#14161b"
