@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Self
 
 from fashion_model.config import TrainConfig
@@ -43,13 +43,6 @@ class Work:
     def of(cls, stored: Mapping[str, Any]) -> Self:
         """The work that `asdict` made a dict of, perhaps through JSON, which has lists and no tuples."""
         return cls(**{**stored, "gpus": tuple(stored.get("gpus", ()))})
-
-    def ended(self) -> str:
-        """When the training ended, ISO-8601 UTC; empty where its start is not known."""
-        if not self.started:
-            return ""
-        end = datetime.fromisoformat(self.started) + timedelta(seconds=self.seconds)
-        return end.isoformat(timespec="milliseconds")
 
 
 class Measurement(NamedTuple):
