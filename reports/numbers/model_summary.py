@@ -62,10 +62,8 @@ class ModelSummary:
     cpu_seconds: float
     predict_seconds: float
 
-    def train_accuracy(self) -> float | None:
-        """Mean training accuracy after the last epoch; None where a run has no epochs."""
-        if not all(run.epochs for run in self.runs):
-            return None
+    def train_accuracy(self) -> float:
+        """Mean training accuracy after the last epoch."""
         return _mean([run.epochs[-1].train_accuracy for run in self.runs])
 
 

@@ -145,8 +145,7 @@ def learning_curves(comparison: Comparison, outcome: SearchOutcome) -> Markup:
     ends = []
     for name, model in comparison.distinct():
         _draw_retrainings(retrained, name, model)
-        if (end := model.train_accuracy()) is not None:
-            ends.append(f"{_NAMES[name]}: {100 * end:.2f}%")
+        ends.append(f"{_NAMES[name]}: {100 * model.train_accuracy():.2f}%")
     for name, trial in _search_trials(outcome):
         if trial.measurements:
             epochs, values = zip(*trial.measurements, strict=True)
