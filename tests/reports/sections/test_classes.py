@@ -13,16 +13,6 @@ from tests.reports.conftest import Plan, finish
 from tests.reports.parsed_page import Page
 
 
-def test_the_matrices_are_means_over_the_seeds_and_the_difference_is_theirs() -> None:
-    numbers = finish(Plan()).numbers()
-    assert numbers.changes is not None
-    reference, best = (np.array(mean_matrix(model)) for _, model in numbers.comparison.models())
-    runs = [run.confusion_matrix for run in numbers.comparison.best.runs]
-    assert best == pytest.approx(np.mean(runs, axis=0))
-    change = np.array([cell.change.estimate.value for cell in numbers.changes.cells]).reshape(10, 10)
-    assert change == pytest.approx(best - reference)
-
-
 def test_headings_name_only_changes_that_survive() -> None:
     same, better = (
         finish(Plan(images=1000, best_error=error, reference_error=0.16)).numbers() for error in (0.16, 0.04)
@@ -46,15 +36,6 @@ def test_one_or_two_runs_each_tell_nothing_of_a_class_from_chance(seeds: int) ->
     numbers = finish(Plan(seeds=seeds, images=1000)).numbers()
     assert confusion(numbers).heading == scores(numbers).heading
     assert "can be told from chance" in confusion(numbers).heading
-    assert numbers.changes is not None
-    assert not any(cell.change.survives() for cell in numbers.changes.cells)
-
-
-def test_where_the_reference_wins_there_is_one_matrix_and_one_report() -> None:
-    numbers = finish(Plan(best_config=REFERENCE)).numbers()
-    pages = confusion(numbers).html + scores(numbers).html
-    assert 'id="confusion-reference"' in pages
-    assert not any(name in pages for name in ("Tuned", "confusion-best", "confusion-difference", "class-changes"))
 
 
 def test_the_headings_of_a_reference_that_wins_name_no_class_without_images_and_no_mistake_that_none_made() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fashion_model.config import REFERENCE
 from reports.numbers.finished import Finished
 from reports.sections.examples.section import ChangedImages, changed_images, examples
 from tests.reports.conftest import Plan, finish
@@ -51,7 +50,3 @@ def test_the_heading_names_a_pair_only_if_it_survives() -> None:
         headings.append(section.heading)
     assert headings[0] == "No pair of classes is reliably confused more or less often"
     assert " taken for " in headings[1]
-
-
-def test_where_the_reference_wins_nothing_changed() -> None:
-    assert examples(finish(Plan(best_config=REFERENCE)).numbers()) is None

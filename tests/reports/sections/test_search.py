@@ -119,10 +119,12 @@ def test_pictures_of_5000_trials_stay_small_and_quick() -> None:
 def test_what_became_of_the_winners_accuracy_is_said_as_it_was_also_where_it_rose(moved: float, change: str) -> None:
     made = finish(Plan())
     scores = tuple(replace(s, fresh_values=(s.search_value + moved,) * 3) for s in made.outcome.finalists)
-    section = search(finished(replace(made.outcome, finalists=scores), made.predictions))
+    numbers_of = finished(replace(made.outcome, finalists=scores), made.predictions)
+    section = search(numbers_of)
     winner = next(score for score in scores if score.trial == made.outcome.best_trial)
-    value, fresh = (f"{100 * each:.2f}%" for each in (winner.search_value, winner.mean()))
-    assert f"The winner’s {value} in the search became {fresh} on fresh seeds and " in section.html
+    values = (winner.search_value, winner.mean(), float(numbers_of.right["best"].mean()))
+    value, fresh, tested = (f"{100 * each:.2f}%" for each in values)
+    assert f"The winner’s {value} in the search became {fresh} on fresh seeds and {tested} on the test" in section.html
     rows = Page(section.html).tables["finalists"][1:]
     assert {row[-1] for row in rows} == {change}
     assert not any(word in section.html for word in ("take that part away", "fell", "dropped"))
