@@ -91,18 +91,18 @@ def test_a_comparison_that_is_void_has_a_whole_page_that_says_why(
 
 
 @pytest.mark.slow
-def test_of_2000_reasons_the_page_shows_ten_and_counts_the_rest(tmp_path: Path) -> None:
+def test_of_600_reasons_the_page_shows_ten_and_counts_the_rest(tmp_path: Path) -> None:
     search = finish(Plan())
     failed = next(trial for trial in search.outcome.trials if trial.status == "FAIL")
     trials = [trial for trial in search.outcome.trials if trial.status != "FAIL"]
-    trials += [replace(failed, number=100 + index, reason=f"reason {index} " + "x" * 500) for index in range(2000)]
+    trials += [replace(failed, number=100 + index, reason=f"reason {index} " + "x" * 500) for index in range(600)]
     write_report(with_trials(search, trials).write(tmp_path))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert text.count("<bdi>reason ") == 10
-    assert "And 1,990 other reasons, of 1,990 trials: report.json has them all." in text
-    assert "The first 500 of 2,013 trials" in text
+    assert "And 590 other reasons, of 590 trials: report.json has them all." in text
+    assert "The first 500 of 613 trials" in text
     told = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
-    assert len(told["search"]["failures"]) == 2000
+    assert len(told["search"]["failures"]) == 600
 
 
 @pytest.mark.slow

@@ -16,9 +16,10 @@ from sklearn.metrics import classification_report, confusion_matrix
 
 from fashion_model.task import Task
 from reports.interim import write_interim
-from reports.page import write_report
 from reports.records import save_record
 from reports.sections.checks.section import checks
+from reports.sections.examples.section import examples
+from reports.sections.reproduce.section import data
 from tests.reports.conftest import FinishedSearch, Plan, finish, stopped
 from tests.reports.parsed_page import Page
 from tests.reports.test_schema import faults
@@ -101,14 +102,14 @@ def test_thumbnails_are_the_images_as_they_are(search: FinishedSearch, text: str
 
 
 @pytest.mark.parametrize("shape", [(12, 24), (12, 24, 1)])
-def test_grey_images_of_another_task_are_drawn_as_they_are(shape: tuple[int, ...], tmp_path: Path) -> None:
+def test_grey_images_of_another_task_are_drawn_as_they_are(shape: tuple[int, ...]) -> None:
     made = finish(Plan(task=replace(SHAPES, image_shape=(12, 24, 1))))
     tests, grid = (
         images.reshape(len(images), *shape) for images in (made.predictions.images, made.predictions.grid_images)
     )
-    write_report(replace(made, predictions=replace(made.predictions, images=tests, grid_images=grid)).write(tmp_path))
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    uri = re.findall(r'<img src="data:image/png;base64,([^"]+)" width="84" height="42"', text)[0]
+    numbers = replace(made, predictions=replace(made.predictions, images=tests, grid_images=grid)).numbers()
+    assert examples(numbers) is not None
+    uri = re.findall(r'<img src="data:image/png;base64,([^"]+)" width="84" height="42"', data(numbers).html)[0]
     image = np.round(imread(io.BytesIO(base64.b64decode(uri))) * 255).astype(np.uint8)
     assert np.array_equal(image, made.predictions.grid_images[0])
 
