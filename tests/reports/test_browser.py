@@ -26,7 +26,7 @@ import pytest
 from reports.interim import write_interim
 from reports.page import write_report
 from reports.records import save_record
-from tests.reports.conftest import Plan, finish, stopped
+from tests.reports.conftest import FinishedSearch, Plan, finish, stopped
 from tests.reports.test_other_task import SHAPES
 
 pytestmark = [
@@ -92,11 +92,8 @@ FRAME: Final = '<iframe id="{id}" src="{page}" {more} style="width:{width}px;hei
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run_dir = finish(Plan(images=1000, trials=30)).write(tmp_path_factory.mktemp("browser"))
-    write_report(run_dir)
-    (run_dir / "report.html").rename(run_dir / "page.html")
-    return run_dir
+def search() -> FinishedSearch:
+    return finish(Plan(images=1000, trials=30))
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +116,7 @@ def axe(request: pytest.FixtureRequest) -> Path:
     return script
 
 
-def measure(folder: Path, *flags: str, page: str = "page.html", more: str = "") -> dict[int, dict[str, Any]]:
+def measure(folder: Path, *flags: str, page: str = "report.html", more: str = "") -> dict[int, dict[str, Any]]:
     """What the browser makes of the page, by its width. Nothing may be said on the console."""
     frames = "".join(FRAME.format(id=width, page=page, width=width, more=more) for width in WIDTHS)
     (folder / "frames.html").write_text(FRAMES.format(frames=frames, wanted=len(WIDTHS)), encoding="utf-8")
@@ -142,7 +139,6 @@ def interim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = replace(state, stage="finalists", finalists=finalists, ending=f"stopped by {'y' * 90}")
     save_record(replace(state, resume=f"python -m search.run --resume {'x' * 90}"), run_dir / "state.json")
     write_interim(run_dir)
-    (run_dir / "report.html").rename(run_dir / "page.html")
     return run_dir
 
 
@@ -151,7 +147,6 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A search on images of one's own, in colour."""
     run_dir = finish(Plan(task=SHAPES, images=210)).write(tmp_path_factory.mktemp("shapes"))
     write_report(run_dir)
-    (run_dir / "report.html").rename(run_dir / "page.html")
     return run_dir
 
 
@@ -251,7 +246,7 @@ def test_axe_finds_no_violation(
 ) -> None:
     """On a copy without the policy that would keep the examiner out, with every section open."""
     where: Path = request.getfixturevalue(run_dir)
-    text = (where / "page.html").read_text(encoding="utf-8")
+    text = (where / "report.html").read_text(encoding="utf-8")
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text).replace("<details>", "<details open>")
     examiner = f"<script>{axe.read_text(encoding='utf-8')}</script>"
     (where / "axe.html").write_text(text.replace("</body>", examiner + "</body>"), encoding="utf-8")

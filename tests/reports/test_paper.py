@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.page import write_report
-from tests.reports.conftest import Plan, finish
+from tests.reports.conftest import FinishedSearch, Plan, finish
 from tests.reports.sections.test_ablation import PATH
 from tests.reports.test_browser import FLAGS
 
@@ -26,12 +25,9 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    search = finish(Plan(images=1000, trials=60))
-    outcome = replace(search.outcome, ablation=PATH)
-    run_dir = replace(search, outcome=outcome).write(tmp_path_factory.mktemp("paper"))
-    write_report(run_dir)
-    return run_dir
+def search() -> FinishedSearch:
+    made = finish(Plan(images=1000, trials=60))
+    return replace(made, outcome=replace(made.outcome, ablation=PATH))
 
 
 @pytest.fixture(scope="module")
@@ -50,29 +46,27 @@ def printed(folder: Path) -> list[list[tuple[float, str]]]:
     return [[(float(end), unescape(" ".join(words.findall(line)))) for end, line in page] for page in pages]
 
 
-def texts(folder: Path, *tags: str, within: str = "") -> list[str]:
-    """What such elements of the page say that are to be seen, each in one line."""
-    page = within or (folder / "report.html").read_text(encoding="utf-8")
-    found = re.findall(rf"<({'|'.join(tags)})\b(?![^>]*hidden)[^>]*>(.*?)</\1>", page, flags=re.DOTALL)
+def texts(html: str, *tags: str) -> list[str]:
+    """What such elements say that are to be seen, each in one line."""
+    found = re.findall(rf"<({'|'.join(tags)})\b(?![^>]*hidden)[^>]*>(.*?)</\1>", html, flags=re.DOTALL)
     return [" ".join(unescape(re.sub(r"<[^>]*>", " ", content)).split()) for _, content in found]
 
 
-def test_on_paper_every_section_is_open(folder: Path, printed: list[list[tuple[float, str]]]) -> None:
+def test_on_paper_every_section_is_open(text: str, printed: list[list[tuple[float, str]]]) -> None:
     paper = {word for page in printed for _, line in page for word in line.split()}
-    wanted = texts(folder, "caption", "summary", "h2", "h3", "dt", "th")
+    wanted = texts(text, "caption", "summary", "h2", "h3", "dt", "th")
     assert len(wanted) > 300
-    assert {word for text in wanted for word in text.split()} - paper == set()
+    assert {word for each in wanted for word in each.split()} - paper == set()
 
 
 def test_on_paper_no_head_is_left_alone_at_the_foot_of_a_page(
-    folder: Path, printed: list[list[tuple[float, str]]]
+    text: str, printed: list[list[tuple[float, str]]]
 ) -> None:
-    text = (folder / "report.html").read_text(encoding="utf-8")
-    rows = [set(texts(folder, "th", within=row)) for row in re.findall(r"<thead>(.*?)</thead>", text, flags=re.DOTALL)]
+    rows = [set(texts(row, "th")) for row in re.findall(r"<thead>(.*?)</thead>", text, flags=re.DOTALL)]
     for page in printed[:-1]:
         foot = max(end for end, _ in page)
         last = [line for end, line in page if end > foot - 3]
         assert not [row for row in rows if len(last) > 1 and set(last) <= row], last
-        for head in texts(folder, "caption", "summary", "h2", "h3"):
+        for head in texts(text, "caption", "summary", "h2", "h3"):
             assert not any(line == head or (" " in line and head.endswith(line)) for line in last), last
     assert len(printed[-1]) > 5  # the last page has more than the footer
