@@ -3,7 +3,7 @@
 pytest -m browser tests/reports/test_browser.py
 
 Accessibility is examined by axe-core, which npm fetches once into pytest's cache; without npm that test is skipped.
-Pictures of the first screens, light and dark, are kept in .pytest_cache/d/screenshots.
+Pictures of the first screens are kept in .pytest_cache/d/screenshots.
 """
 
 from __future__ import annotations
@@ -223,17 +223,17 @@ def test_tables_and_thumbnails_are_there(page: str, cells: int, size: str, reque
     assert measured["images"] == [size]
 
 
-@pytest.mark.parametrize(("page", "run_dir"), [("of_finished", "folder"), ("of_interim", "interim")])
 def test_dark_mode_recolours_text_and_drawings(
-    page: str, run_dir: str, pictures: Path, request: pytest.FixtureRequest
+    folder: Path, pictures: Path, of_finished: dict[int, dict[str, Any]]
 ) -> None:
-    light = request.getfixturevalue(page)[768]
-    dark = measure(request.getfixturevalue(run_dir), DARK, f"--screenshot={pictures / f'{page}-dark.png'}")[768]
+    """Of the finished page, which has the drawings of the interim one, and Matplotlib's."""
+    light = of_finished[768]
+    dark = measure(folder, DARK, f"--screenshot={pictures / 'of_finished-dark.png'}")[768]
     assert light["ink"] == "rgb(20, 22, 27)"
     assert dark["ink"] == "rgb(233, 235, 240)"
     assert light["ink"] in light["strokes"]
     assert dark["ink"] in dark["strokes"]
-    seen = [PIL.Image.open(pictures / f"{page}-{scheme}.png").convert("L") for scheme in ("light", "dark")]
+    seen = [PIL.Image.open(pictures / f"of_finished-{scheme}.png").convert("L") for scheme in ("light", "dark")]
     brightness = [np.median(np.asarray(picture)[300:900, 800:1450]) for picture in seen]  # the card at 768 px
     assert brightness[0] > 230
     assert brightness[1] < 40
