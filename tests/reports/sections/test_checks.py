@@ -92,11 +92,9 @@ def test_a_fair_search_passes() -> None:
 @pytest.mark.parametrize("what", BROKEN)
 def test_what_makes_the_comparison_void_leaves_no_verdict_and_says_what_and_what_to_do(what: str) -> None:
     code, broken = BROKEN[what]
-    search = broken(finish(Plan()))
-    assert code in found(search, "fail")
-    numbers = search.numbers()
+    numbers = broken(finish(Plan())).numbers()
     assert numbers.comparison.verdict == "no verdict"
-    check = next(check for check in numbers.comparison.failed() if check.code == code)
+    (check,) = (check for check in numbers.comparison.failed() if check.code == code)
     section = result(numbers)
     assert section.heading.startswith("No verdict: ")
     assert check.remedy in str(section.numbers["next"])
@@ -135,14 +133,13 @@ def test_a_run_that_was_taken_further_keeps_its_verdict_and_says_that_its_test_i
     more: int,
 ) -> None:
     search = finish(Plan(trials=14))
-    verdict = search.numbers().comparison.verdict
     later = tuple(
         replace(trial, ended="2026-01-05T10:32:30+00:00") if trial.number >= 14 - more else trial
         for trial in search.outcome.trials
     )
     extended = changed(search, trials=later)
     numbers = extended.numbers()
-    assert ("C6" in notes(extended), numbers.comparison.verdict) == (True, verdict)
+    assert ("C6" in notes(extended), numbers.comparison.verdict) == (True, search.numbers().comparison.verdict)
     opened = f"a first retraining was scored before {more} of 14 trials had ended"
     assert opened in checks(numbers).html
     assert "<b>One test set.</b> The verdict holds" in limits(numbers).html
