@@ -18,11 +18,6 @@ def compared(search: FinishedSearch) -> Comparison:
     return compare(search.outcome, search.predictions)
 
 
-@pytest.fixture(scope="module")
-def comparison() -> Comparison:
-    return compared(finish(Plan()))
-
-
 def swapped(search: FinishedSearch) -> FinishedSearch:
     other: dict[ModelName, ModelName] = {"reference": "best", "best": "reference"}
     finals = tuple(replace(run, model=other[run.model]) for run in search.outcome.finals)
@@ -93,7 +88,8 @@ def test_one_seed_has_no_seed_error() -> None:
     assert comparison.reference.seed_deviation is None
 
 
-def test_the_difference_is_that_of_the_mean_accuracies(comparison: Comparison) -> None:
+def test_the_difference_is_that_of_the_mean_accuracies() -> None:
+    comparison = compared(finish(Plan()))
     gain = comparison.best.test_accuracy.value - comparison.reference.test_accuracy.value
     assert comparison.difference.estimate.value == pytest.approx(gain)
     assert comparison.best.errors_per_10000 == pytest.approx(10_000 * (1 - comparison.best.test_accuracy.value))

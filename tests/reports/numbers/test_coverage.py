@@ -64,8 +64,7 @@ def share_outside(world: World) -> tuple[float, float]:
 
 
 WORLDS = [
-    *(World(seeds, spread, 0.0) for seeds in (2, 3, 5, 10) for spread in (0.002, 0.005, 0.01)),
-    *(World(seeds, 0.005, 0.03) for seeds in (2, 3, 5, 10)),
+    *(World(seeds, *noise) for seeds in (2, 3, 5, 10) for noise in ((0.002, 0.0), (0.005, 0.03), (0.01, 0.0))),
     *(World(seeds, spread, 0.0, is_even=False) for seeds in (2, 3) for spread in (0.005, 0.01)),
 ]
 
