@@ -20,15 +20,19 @@ def first() -> FinishedSearch:
     return finish(Plan(study="first"))
 
 
+def compared(tmp_path: Path, *runs: FinishedSearch) -> str:
+    """The page on which these runs are side by side."""
+    folders, output = [str(run.write(tmp_path / str(n))) for n, run in enumerate(runs)], tmp_path / "comparison.html"
+    assert main([*folders, "--output", str(output)]) == 0
+    return output.read_text(encoding="utf-8")
+
+
 def test_runs_of_the_same_data_and_terms_are_comparable(
     first: FinishedSearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     second = finish(Plan(study="second", trials=20, best_error=0.05))
-    output = tmp_path / "comparison.html"
-    folders = [str(run.write(tmp_path / run.outcome.study)) for run in (first, second)]
-    assert main([*folders, "--output", str(output)]) == 0
-    assert capsys.readouterr().out == f"comparable: same data, same terms\n{output}\n"
-    text = output.read_text(encoding="utf-8")
+    text = compared(tmp_path, first, second)
+    assert capsys.readouterr().out == f"comparable: same data, same terms\n{tmp_path / 'comparison.html'}\n"
     assert "report.json" not in text, "there is none beside it"
     page = Page(text)
     rows = {row[0]: row[1:] for row in page.tables[""]}
@@ -43,9 +47,7 @@ def test_costs_and_commands_are_those_of_the_runs_own_pages(first: FinishedSearc
     trial = first.outcome.trials[1]
     lost = replace(trial, number=99, status="FAIL", work=replace(trial.work, cpu_seconds=7200.0))
     outcome = replace(first.outcome, lost=(lost,), command="run --trials 5\nrun --resume runs/a --trials 14")
-    folder, output = str(replace(first, outcome=outcome).write(tmp_path / "first")), tmp_path / "c.html"
-    assert main([folder, folder, "--output", str(output)]) == 0
-    rows = {row[0]: row[1] for row in Page(output.read_text(encoding="utf-8")).tables[""]}
+    rows = {row[0]: row[1] for row in Page(compared(tmp_path, replace(first, outcome=outcome), first)).tables[""]}
     assert rows["search, CPU time"] == duration(cost_of(outcome).stages[1].cpu_seconds)
     assert rows["command"] == "run --trials 5, then run --resume runs/a --trials 14"
 
@@ -56,29 +58,22 @@ def test_what_keeps_runs_from_being_compared_is_named(
     longer = finish(Plan(study="longer", epochs=6))
     data = replace(longer.outcome.data, test_sha256="0" * 64)
     longer = replace(longer, outcome=replace(longer.outcome, data=data))
-    output = tmp_path / "comparison.html"
-    folders = [str(run.write(tmp_path / run.outcome.study)) for run in (first, longer)]
-    assert main([*folders, "--output", str(output)]) == 0
+    assert "These runs cannot be compared" in compared(tmp_path, first, longer)
     said = "not comparable: test images (SHA-256 of the labels), epochs of a retraining differ"
     assert capsys.readouterr().out.startswith(said)
-    assert "These runs cannot be compared" in output.read_text(encoding="utf-8")
 
 
 def test_other_images_under_the_same_labels_are_other_data(
     first: FinishedSearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = replace(first.outcome.data, file_sha256={"mine.npz": "ab" * 32})
-    other = replace(first, outcome=replace(first.outcome, data=data))
-    folders = [str(run.write(tmp_path / name)) for run, name in ((first, "a"), (other, "b"))]
-    assert main([*folders, "--output", str(tmp_path / "c.html")]) == 0
+    compared(tmp_path, first, replace(first, outcome=replace(first.outcome, data=data)))
     assert capsys.readouterr().out.startswith("not comparable: files of the data (SHA-256) differ\n")
 
 
 def test_foreign_names_leave_the_page_whole(first: FinishedSearch, tmp_path: Path) -> None:
     named = replace(first, outcome=replace(first.outcome, study="<b>{{ 7 * 7 }}\u202e \udcff", command="run <i>"))
-    folders = [str(run.write(tmp_path / name)) for run, name in ((first, "a"), (named, "b"))]
-    assert main([*folders, "--output", str(tmp_path / "c.html")]) == 0
-    text = (tmp_path / "c.html").read_text(encoding="utf-8")
+    text = compared(tmp_path, first, named)
     assert Page(text).mismatches == []
     assert '<th scope="col">&lt;b&gt;{{ 7 * 7 }}[U+202E] ?</th>' in text
 

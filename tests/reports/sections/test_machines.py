@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reports.numbers.finished import finished
-from reports.records import FinalRun, SearchOutcome, TrialRecord, Work
+from reports.records import SearchOutcome, TrialRecord, Work
 from reports.sections.cost.machines import Machines, machines
 from reports.sections.cost.section import cost, machines_heading
 from tests.reports.conftest import Plan, finish
@@ -21,11 +21,6 @@ def at(trial: TrialRecord, start: str, seconds: float, node: str, *gpus: str, ho
     return replace(trial, work=Work(started=started, seconds=seconds, worker=f"{host or node}:1", node=node, gpus=gpus))
 
 
-def final_at(run: FinalRun, start: str, seconds: float, node: str, *gpus: str) -> FinalRun:
-    started = f"2026-01-05T10:{start}+00:00"
-    return replace(run, work=Work(started=started, seconds=seconds, worker=f"{node}:9", node=node, gpus=gpus))
-
-
 @pytest.fixture
 def outcome() -> SearchOutcome:
     """Two machines with GPUs: two trials share one GPU, one trial has two, and the search lasts 200 s."""
@@ -37,7 +32,9 @@ def outcome() -> SearchOutcome:
         at(c, "01:40", 50, FIRST, "0"),
         at(d, "02:00", 80, SECOND, "0", "1"),
     )
-    return replace(made, trials=trials, finals=(final_at(made.finals[0], "00:00", 120, SECOND, "1"),))
+    started = "2026-01-05T10:00:00+00:00"
+    work = Work(started=started, seconds=120, worker=f"{SECOND}:9", node=SECOND, gpus=("1",))
+    return replace(made, trials=trials, finals=(replace(made.finals[0], work=work),))
 
 
 def rows(numbers: Machines) -> list[tuple[object, ...]]:
