@@ -135,12 +135,13 @@ def test_it_says_from_how_many_trials_of_earlier_runs_it_would_learn(
     assert "  epochs: 2 in the study, 3 now\n" in said
 
 
+@pytest.mark.parametrize("flags", [[], ["--seed", "7"], ["--split-seed", "0", "--seed", "1"]], ids=" ".join)
 def test_a_seeds_split_has_one_name_in_make_data_and_in_a_run(
-    real_data: str, capsys: pytest.CaptureFixture[str]
+    flags: list[str], real_data: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert make_data.main(["--data-dir", real_data]) == 0
     split = capsys.readouterr().out.split("  split ")[1].split(",")[0]
-    assert main(["--dry-run", "--data-dir", real_data, "--seed", "7"]) == 0
+    assert main(["--dry-run", "--data-dir", real_data, *flags]) == 0
     assert f"from --data-dir, split {split}\n" in capsys.readouterr().out
 
 
