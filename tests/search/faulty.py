@@ -27,7 +27,6 @@ from search.worker.seeds import Stream, derive
 _LONG_SECONDS: Final = 600.0
 _PIECE_BYTES: Final = 64 * 2**20
 _PIECE_SECONDS: Final = 0.1
-_MOST_PIECES: Final = 44  # 2.75 GiB
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ def _fill_memory(training: Any, validation: Split | None, size: float) -> Split 
     taken: list[bytes] = []
     ends = time.monotonic() + _LONG_SECONDS
     while time.monotonic() < ends:  # Ray may end another worker first, and then there is room again
-        if used_memory()[0] < size + 2 * _PIECE_BYTES and len(taken) < _MOST_PIECES:
+        if used_memory()[0] < size + 2 * _PIECE_BYTES:
             taken.append(b"x" * _PIECE_BYTES)
         time.sleep(_PIECE_SECONDS)
     return validation
